@@ -1,0 +1,147 @@
+"""Every key of a run's config, documented once. The other configs say only what differs, and why.
+
+Set a key from the command line with `--config.section.key=value`. Unknown keys are refused.
+None means: derived from `model.depth` or from the data when the run starts; `config.json` in the
+run's folder holds what it became.
+"""
+
+from ml_collections import ConfigDict
+from ml_collections.config_dict import placeholder
+
+
+def get_config() -> ConfigDict:
+    config = ConfigDict()
+    # The run's folder is runs/<name> unless --workdir says otherwise.
+    config.name = "run"
+    # Of parameters, data order and samples. The world has a seed of its own.
+    config.seed = 0
+    # Modules with run(config, workdir), run in this order; those already done are skipped.
+    config.stages = ("data.tokenizer", "data.tokens", "train.pretrain")
+
+    # The embedded small world of facts, told in several genres (data/world).
+    config.world = ConfigDict()
+    config.world.seed = 0
+    config.world.megabytes = 24.0
+
+    config.data = ConfigDict()
+    # "world", "tfds:name[/split]", or files: text, JSONL, Parquet; folders and globs; gzip and
+    # zstd; remote through fsspec. Several by weight: "a.txt@0.7,b/*.jsonl.gz@0.3".
+    config.data.source = "world"
+    # A source to validate on. "": documents of data.source, chosen by hash of their text.
+    config.data.validation = ""
+    # Fraction of documents held out when data.validation is "".
+    config.data.validation_fraction = 0.01
+    # The field of JSONL, Parquet and TFDS records that holds the text.
+    config.data.text_key = "text"
+    # Plain text without <|endoftext|> is cut at blank lines into documents of about so many bytes.
+    config.data.document_bytes = 8192
+    # Stop reading after so many bytes of text. 0: read everything.
+    config.data.max_bytes = 0
+
+    config.tokenizer = ConfigDict()
+    # A tokenizer.json, or a folder with vocab.json and merges.txt, to take. "": train one.
+    config.tokenizer.path = ""
+    # "bpe" (byte-level) or "characters".
+    config.tokenizer.kind = "bpe"
+    config.tokenizer.vocab_size = 4096
+    # How text is cut before merging, under llama.cpp's names: "qwen2" (each digit alone),
+    # "llama-bpe" (digits in threes), "gpt-2".
+    config.tokenizer.pattern = "qwen2"
+    # Bytes of training text that BPE learns its merges from.
+    config.tokenizer.sample_bytes = 50_000_000
+
+    config.model = ConfigDict()
+    # The one dial: layers; width 64 · depth, heads of 64, batch and learning rates follow.
+    config.model.depth = placeholder(int)
+    # "qwen3", "llama3" or "gpt2": sets norm, mlp, position, qk_norm, biases, tied and rope_theta.
+    config.model.family = "qwen3"
+    config.model.layers = placeholder(int)
+    config.model.width = placeholder(int)
+    config.model.heads = placeholder(int)
+    # Key-value heads, a divisor of heads.
+    config.model.kv_heads = placeholder(int)
+    config.model.head_dim = placeholder(int)
+    config.model.mlp_width = placeholder(int)
+    # The longest sequence, in tokens.
+    config.model.context = 1024
+    # The tokenizer's size, rounded up to a multiple of 64 so that it divides over devices.
+    config.model.vocab_size = placeholder(int)
+    config.model.norm = placeholder(str)  # "rms" or "layer"
+    config.model.norm_eps = placeholder(float)
+    config.model.mlp = placeholder(str)  # "swiglu", "gelu" or "relu2"
+    config.model.position = placeholder(str)  # "rope" or "learned"
+    config.model.rope_theta = placeholder(float)
+    config.model.qk_norm = placeholder(bool)
+    config.model.biases = placeholder(bool)
+    # Whether the embedding also produces the logits.
+    config.model.tied = placeholder(bool)
+    # Of activations and matrix products; parameters and optimizer state are float32.
+    config.model.dtype = "float32"
+    # "xla", "cudnn" (GPU) or "splash" (TPU).
+    config.model.attention = "xla"
+    # What the backward pass recomputes: "none", "dots" (all but matrix products), "full".
+    config.model.remat = "none"
+    # One compiled loop over the layers: compiles faster; unrolled layers run faster on a CPU.
+    config.model.scan = False
+    # Positions of a row whose logits exist at a time. 0: all.
+    config.model.loss_chunk = 0
+
+    # Devices along each axis; -1: what the others leave.
+    config.mesh = ConfigDict()
+    config.mesh.data = -1
+    config.mesh.fsdp = 1
+    config.mesh.tensor = 1
+    # Split the CPU into so many devices, when the CPU is what runs. 0: one.
+    config.mesh.cpu_devices = 0
+
+    config.train = ConfigDict()
+    # Optimizer steps. None: tokens_per_parameter (20: arXiv 2203.15556) decides.
+    config.train.steps = placeholder(int)
+    config.train.tokens_per_parameter = 20.0
+    # Rows a step, over all devices and hosts.
+    config.train.batch = placeholder(int)
+    # Tokens a row. None: model.context.
+    config.train.context = placeholder(int)
+    # Microbatches a step: less memory, same result.
+    config.train.accumulate = 1
+    # Whether documents packed into one row are kept from seeing each other.
+    config.train.separate_documents = False
+    # "muon" (matrices of the layers; AdamW for the rest) or "adamw" (everything).
+    config.train.optimizer = "muon"
+    # AdamW's peak learning rate. None: 6e-4 · sqrt(768 / width).
+    config.train.learning_rate = placeholder(float)
+    # Muon's peak learning rate.
+    config.train.muon_learning_rate = 0.02
+    # Decoupled decay of matrices, times the learning rate.
+    config.train.weight_decay = 0.1
+    config.train.beta1 = 0.9
+    config.train.beta2 = 0.95
+    # Largest global norm of the gradient. 0: no clipping.
+    config.train.clip = 1.0
+    # Fractions of the steps: linear warm-up, and linear decay to final_rate times the peak.
+    config.train.warmup = 0.02
+    config.train.decay = 0.4
+    config.train.final_rate = 0.0
+    # Decay of the parameters' moving average, which is then what is evaluated and used. 0: none.
+    config.train.average = 0.0
+
+    config.checkpoint = ConfigDict()
+    # Where checkpoints go. "": the stage's folder; gs://... for a slice whose hosts share no disk.
+    config.checkpoint.folder = ""
+    # Steps between saves; one more is made at the end. None: a twentieth of the steps.
+    config.checkpoint.steps = placeholder(int)
+    # How many of the newest to keep.
+    config.checkpoint.keep = 2
+
+    # What is shown while training. Nothing here changes the result.
+    config.watch = ConfigDict()
+    # Steps between lines of metrics.jsonl.
+    config.watch.log_steps = 10
+    # Steps between evaluations on held-out text. None: a tenth of the steps.
+    config.watch.eval_steps = placeholder(int)
+    # Most rows of held-out text an evaluation during training reads. The last one reads all.
+    config.watch.eval_rows = 256
+    # Beginnings that the model completes at every evaluation, into samples.txt.
+    config.watch.prompts = ("Once upon a time", "The capital of France is")
+    config.watch.sample_tokens = 48
+    return config

@@ -1,0 +1,150 @@
+"""Attention: one function, several backends.
+
+"xla" is the reference and does everything. "cudnn" (GPU, 16-bit) and "splash" (TPU, Pallas) never
+hold the [T, T] scores; a backend that cannot honour an argument raises, because cuDNN's flash
+attention, asked for packed documents, silently attends across them.
+"""
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from model.sharding import partition_spec
+
+_MASKED = -1e30  # finite, so that a row with nothing to attend to gives no NaN
+
+
+def attention(
+    query: Array,
+    key: Array,
+    value: Array,
+    *,
+    segment_ids: Array | None = None,
+    query_positions: Array | None = None,
+    backend: str = "xla",
+) -> Array:
+    """Causal scaled dot-product attention with grouped key-value heads (arXiv 2305.13245).
+
+    Args:
+      query: [B, H, T, head_dim].
+      key, value: [B, K, S, head_dim]; H is a multiple of K, and head h reads group h // (H / K).
+      segment_ids: [B, T] integers; a token attends only within its own segment. Needs T == S.
+      query_positions: [B, T]; the index in 0..S-1 of each query, when the keys are a cache that
+        later slots of are not written yet. None: query t stands at t, and T == S.
+      backend: "xla", "cudnn" or "splash".
+
+    Returns:
+      [B, H, T, head_dim] in the dtype of the query. Scores and softmax are float32.
+
+    Raises:
+      ValueError: the backend cannot honour an argument, or is unknown.
+    """
+    if backend == "xla":
+        return _xla(query, key, value, segment_ids, query_positions)
+    if query_positions is not None:
+        raise ValueError(f"attention backend {backend!r} cannot decode from a cache; use 'xla'")
+    if backend == "cudnn":
+        return _cudnn(query, key, value, segment_ids)
+    if backend == "splash":
+        return _splash(query, key, value, segment_ids)
+    raise ValueError(f"attention backend {backend!r} is none of 'xla', 'cudnn', 'splash'")
+
+
+def _xla(
+    query: Array,
+    key: Array,
+    value: Array,
+    segment_ids: Array | None,
+    query_positions: Array | None,
+) -> Array:
+    B, H, T, head_dim = query.shape
+    K, S = key.shape[1], key.shape[2]
+    grouped = query.reshape(B, K, H // K, T, head_dim)
+    scores = jnp.einsum(
+        "bkgtd,bksd->bkgts", grouped, key, preferred_element_type=jnp.float32
+    )  # [B, K, H / K, T, S]
+    if query_positions is None:
+        visible = jnp.tril(jnp.ones((T, S), bool))
+    else:
+        visible = jnp.arange(S) <= query_positions[:, None, None, :, None]
+    if segment_ids is not None:
+        same = segment_ids[:, :, None] == segment_ids[:, None, :]  # [B, T, T]
+        visible = visible & same[:, None, None]
+    scores = jnp.where(visible, scores * head_dim**-0.5, _MASKED)
+    weights = jax.nn.softmax(scores, axis=-1).astype(value.dtype)
+    return jnp.einsum("bkgts,bksd->bkgtd", weights, value).reshape(B, H, T, head_dim)
+
+
+def _cudnn(query: Array, key: Array, value: Array, segment_ids: Array | None) -> Array:
+    if segment_ids is not None:
+        raise ValueError(
+            "attention backend 'cudnn' attends across documents packed in a row; "
+            "use 'xla', or leave the documents of a row together"
+        )
+    if query.dtype not in (jnp.bfloat16, jnp.float16):
+        raise ValueError(
+            f"attention backend 'cudnn' computes in 16 bits, not {query.dtype}; "
+            "set model.dtype to 'bfloat16'"
+        )
+    time_first = (x.swapaxes(1, 2) for x in (query, key, value))  # [B, T, H, head_dim]
+    out = jax.nn.dot_product_attention(*time_first, is_causal=True, implementation="cudnn")
+    return out.swapaxes(1, 2)
+
+
+def check_backend(backend: str, dtype: str, platform: str) -> None:
+    """Refuses, before anything is compiled, a backend that this platform does not have.
+
+    Raises:
+      ValueError: with the setting to change.
+    """
+    needs = {"cudnn": ("gpu", "cuda"), "splash": ("tpu",)}.get(backend)
+    if needs and platform not in needs:
+        raise ValueError(
+            f"model.attention is {backend!r}, which runs on {needs[0].upper()}; "
+            f"the devices here are {platform.upper()}: set it to 'xla'"
+        )
+    if backend == "cudnn" and dtype == "float32":
+        raise ValueError("model.attention 'cudnn' computes in 16 bits: set model.dtype='bfloat16'")
+
+
+def _splash(
+    query: Array,
+    key: Array,
+    value: Array,
+    segment_ids: Array | None,
+    interpret: bool = False,
+) -> Array:
+    # Imported here: Pallas adds a quarter of a second to the start of runs that never use it.
+    from jax.experimental.pallas.ops.tpu.splash_attention import (
+        splash_attention_kernel,
+        splash_attention_mask,
+    )
+
+    T, head_dim = query.shape[2:]
+    if T % 128:
+        raise ValueError(f"attention backend 'splash' needs rows of 128 · n tokens, not {T}")
+    query = query * head_dim**-0.5  # the kernel does not scale
+
+    def local(query: Array, key: Array, value: Array, segment_ids: Array | None) -> Array:
+        mask = splash_attention_mask.MultiHeadMask(
+            [splash_attention_mask.CausalMask((T, T))] * query.shape[1]
+        )
+        kernel = splash_attention_kernel.make_splash_mha_single_device(mask, interpret=interpret)
+        if segment_ids is None:
+            return jax.vmap(kernel)(query, key, value)
+        segments = splash_attention_kernel.SegmentIds(segment_ids, segment_ids)
+        return jax.vmap(kernel)(query, key, value, segments)
+
+    # The kernel is opaque to the partitioner: each device must be handed its own heads and rows.
+    mesh = jax.sharding.get_abstract_mesh()
+    if mesh.empty:
+        return local(query, key, value, segment_ids)
+    heads = partition_spec(("batch", "heads", None, None), query.shape, mesh)
+    if heads != partition_spec(("batch", "kv_heads", None, None), key.shape, mesh):
+        # Fewer key-value heads than tensor devices: give each query head its own copy.
+        copies = query.shape[1] // key.shape[1]
+        key, value = (jnp.repeat(x, copies, axis=1) for x in (key, value))
+    rows = None if segment_ids is None else partition_spec(("batch", None), (len(query), T), mesh)
+    return jax.shard_map(
+        local, in_specs=(heads, heads, heads, rows), out_specs=heads, check_vma=False
+    )(query, key, value, segment_ids)

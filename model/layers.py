@@ -1,0 +1,69 @@
+"""The pieces of a transformer layer, each a function of its weights and an activation."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from model.config import ModelConfig, RopeScaling
+
+
+def linear(weights: dict[str, Array], x: Array) -> Array:
+    """x [..., in] · weight [in, out] (+ bias [out]), in the dtype of x."""
+    y = x @ weights["weight"].astype(x.dtype)
+    if "bias" in weights:
+        y = y + weights["bias"].astype(x.dtype)
+    return y
+
+
+def norm(weights: dict[str, Array], x: Array, config: ModelConfig) -> Array:
+    """RMSNorm (arXiv 1910.07467) or LayerNorm over the last axis, computed in float32."""
+    y = x.astype(jnp.float32)
+    if config.norm == "layer":
+        y = y - y.mean(-1, keepdims=True)
+    y = y * jax.lax.rsqrt(jnp.square(y).mean(-1, keepdims=True) + config.norm_eps)
+    y = y * weights["scale"]
+    if config.norm == "layer":
+        y = y + weights["bias"]
+    return y.astype(x.dtype)
+
+
+def mlp(weights: dict[str, dict[str, Array]], x: Array, config: ModelConfig) -> Array:
+    """The feed-forward half of a layer, [B, T, D] -> [B, T, D].
+
+    SwiGLU (arXiv 2002.05202), GELU in its tanh form (GPT-2), or squared ReLU (arXiv 2109.08668).
+    """
+    up = linear(weights["up"], x)  # [B, T, F]
+    if config.mlp == "swiglu":
+        hidden = jax.nn.silu(linear(weights["gate"], x)) * up
+    elif config.mlp == "gelu":
+        hidden = jax.nn.gelu(up, approximate=True)
+    else:
+        hidden = jnp.square(jax.nn.relu(up))
+    return linear(weights["down"], hidden)
+
+
+def rotary_angles(positions: Array, config: ModelConfig) -> tuple[Array, Array]:
+    """Cosines and sines [..., T, head_dim / 2] of RoPE at integer positions [..., T]."""
+    half = config.head_dim // 2
+    frequencies = config.rope_theta ** (-jnp.arange(half, dtype=jnp.float32) / half)
+    if config.rope_scaling is not None:
+        frequencies = _stretch(frequencies, config.rope_scaling)
+    angles = positions[..., None].astype(jnp.float32) * frequencies
+    return jnp.cos(angles), jnp.sin(angles)
+
+
+def rotate(x: Array, cosines: Array, sines: Array) -> Array:
+    """RoPE (arXiv 2104.09864) on x [..., T, head_dim], pairing i with i + head_dim / 2."""
+    first, second = jnp.split(x.astype(jnp.float32), 2, axis=-1)
+    rotated = (first * cosines - second * sines, second * cosines + first * sines)
+    return jnp.concatenate(rotated, axis=-1).astype(x.dtype)
+
+
+def _stretch(frequencies: Array, scaling: RopeScaling) -> Array:
+    wavelengths = 2 * math.pi / frequencies
+    low, high = scaling.low_frequency_factor, scaling.high_frequency_factor
+    kept = (scaling.original_context / wavelengths - low) / (high - low)
+    kept = jnp.clip(kept, 0.0, 1.0)
+    return kept * frequencies + (1 - kept) * frequencies / scaling.factor

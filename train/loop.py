@@ -1,0 +1,283 @@
+"""The training loop under every stage: take steps, watch, evaluate, save, stop and go on again.
+
+A stage hands the loop a `Plan`: how its state starts, its pure step, its batches from any batch
+number on, and how to evaluate and sample. What is here knows nothing of losses or models.
+
+Determinism: the loop adds no randomness and no clock to the computation, and batch n depends on n
+alone. A run stopped anywhere and started again takes the same steps on the same batches.
+"""
+
+import contextlib
+import dataclasses
+import pathlib
+import signal
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import numpy as np
+from jax import Array
+from jax.sharding import Mesh
+from ml_collections import ConfigDict
+
+from model.sharding import batch_sharding
+from train.checkpoints import Checkpoints
+from train.gradients import Metrics
+from train.state import State
+from train.watch import Watch
+
+Batch = dict[str, np.ndarray]
+
+
+class Stopped(Exception):
+    """A signal asked the run to stop; its state is saved."""
+
+    def __init__(self, step: int, signum: int):
+        super().__init__(
+            f"stopped by {signal.Signals(signum).name} after step {step}, which is saved; "
+            "the same command goes on from there"
+        )
+        self.signum = signum
+
+
+class Diverged(Exception):
+    """The loss or the gradient is no longer finite."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What a stage gives the loop.
+
+    name: the stage's folder within the run, such as "base".
+    layout: the state as shapes and shardings; `initial()` makes the first one.
+    step: (state, batch) -> (state, metrics); jitted, may overwrite the state it is given.
+    batches: start -> this host's part of batch start, start + 1, ...
+    evaluate: (state, whether it is the last) -> figures.
+    sample: state -> text that the model writes.
+    steps: how many to take. tokens, flops: of one step, over all hosts. peak: FLOP/s.
+    """
+
+    name: str
+    layout: State
+    initial: Callable[[], State]
+    step: Callable[[State, dict[str, Array]], tuple[State, Metrics]]
+    batches: Callable[[int], Iterator[Batch]]
+    evaluate: Callable[[State, bool], dict[str, float]]
+    sample: Callable[[State], str]
+    steps: int
+    tokens: int
+    flops: float
+    peak: float
+
+
+def run(plan: Plan, folder: pathlib.Path, mesh: Mesh, config: ConfigDict) -> tuple[State, dict]:
+    """Takes the plan's steps, from the newest intact checkpoint if there is one.
+
+    Args:
+      folder: the stage's folder, where metrics, samples and (unless config.checkpoint.folder says
+        otherwise) checkpoints go.
+      config: the resolved run config; its `checkpoint` and `watch` are read, and all of it is
+        kept with the checkpoints.
+
+    Returns:
+      The last state, and the figures of the last evaluation with "tokens_per_second",
+      "peak_fraction" (plan.flops per second of stepping over plan.peak; evaluation, saving and
+      compilation left out) and "seconds" (all of them, over every start of the run).
+
+    Raises:
+      Stopped: SIGTERM or SIGINT came; the state is saved.
+      Diverged: a loss or gradient was not finite; nothing made from it is saved.
+      InputError: no room for checkpoints, or none of them intact.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lead = jax.process_index() == 0
+    saves = Checkpoints(config.checkpoint.folder or str(folder.absolute()), config.checkpoint.keep)
+    with saves, _stop_signals() as stop, contextlib.ExitStack() as stack:
+        found = saves.restore(plan.layout)
+        state, record = found or (plan.initial(), {"batches": 0, "seconds": 0.0})
+        start = int(state.step)
+        watch = stack.enter_context(Watch(folder, plan.name, plan.steps, start, lead))
+        if found:
+            watch.say(f"{plan.name}: going on from the checkpoint of step {start}")
+        clock = _Clock(record["seconds"])
+        batches = plan.batches(record["batches"])
+        pending: tuple[int, Metrics] | None = None
+        window: list[dict[str, tuple[float, float]]] = []
+        last: dict[str, float] = {}
+
+        def settle() -> None:
+            """Waits for the step in flight and checks its figures."""
+            nonlocal pending
+            if pending is None:
+                return
+            step, metrics = pending
+            pending = None
+            values = {k: (float(s), float(c)) for k, (s, c) in jax.device_get(metrics).items()}
+            bad = [k for k, (s, _) in values.items() if not np.isfinite(s)]
+            if bad:
+                raise Diverged(_diverged(plan, folder, saves, step, bad, values))
+            window.append(values)
+            clock.stepped()
+            watch.advance(step)
+
+        def save() -> None:
+            saves.save(
+                int(state.step),
+                state,
+                {
+                    "batches": int(state.step),
+                    "seconds": clock.seconds(),
+                    "config": config.to_dict(),
+                },
+            )
+
+        for step in range(start + 1, plan.steps + 1):
+            batch = to_devices(next(batches), mesh)
+            state, metrics = plan.step(state, batch)
+            settle()  # of the step before, while this one runs
+            pending = (step, metrics)
+            at_end = step == plan.steps
+            if at_end or step % config.watch.log_steps == 0:
+                settle()
+                figures = _means(window)
+                window.clear()
+                figures |= _speed(plan, clock)
+                watch.record(step, figures)
+            if at_end or step % config.watch.eval_steps == 0:
+                settle()
+                with clock.paused():
+                    last = plan.evaluate(state, at_end)
+                    text = plan.sample(state)
+                    watch.record(step, last)
+                    if lead:
+                        _append(folder / "samples.txt", step, text)
+            signum = stop.reached(step)
+            if at_end or signum or step % config.checkpoint.steps == 0:
+                settle()
+                with clock.paused():
+                    save()
+            if signum and not at_end:
+                raise Stopped(step, signum)
+        if start == plan.steps:  # killed between the last save and DONE
+            last = plan.evaluate(state, True)
+    figures = last | _speed(plan, clock) | {"seconds": clock.seconds()}
+    return state, figures
+
+
+class _Clock:
+    """Wall time of the whole stage, and of stepping alone."""
+
+    def __init__(self, before: float):
+        self._before, self._begun = before, time.monotonic()
+        self._mark: float | None = None
+        self.steps, self.stepping = 0, 0.0
+
+    def seconds(self) -> float:
+        return self._before + time.monotonic() - self._begun
+
+    def stepped(self) -> None:
+        now = time.monotonic()
+        # The first step compiles: it sets the mark and is not counted.
+        if self._mark is not None:
+            self.steps += 1
+            self.stepping += now - self._mark
+        self._mark = now
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        yield
+        self._mark = time.monotonic()
+
+
+class _Stop:
+    signum = 0
+
+    def reached(self, step: int) -> int:
+        """The signal to stop for after `step`, the same on every host; 0: none."""
+        if jax.process_count() == 1:
+            return self.signum
+        from jax.experimental import multihost_utils
+
+        return signal.SIGTERM * multihost_utils.reached_preemption_sync_point(step)
+
+
+@contextlib.contextmanager
+def _stop_signals() -> Iterator[_Stop]:
+    """SIGTERM and SIGINT ask for a stop after the step in progress; a second SIGINT ends at once.
+
+    With several hosts, JAX's own service watches SIGTERM and agrees on one step for all of them.
+    """
+    stop = _Stop()
+    if jax.process_count() > 1:
+        yield stop
+        return
+
+    def ask(signum: int, frame: Any) -> None:
+        if stop.signum == signal.SIGINT == signum:
+            raise KeyboardInterrupt
+        stop.signum = signum
+
+    old = {signum: signal.signal(signum, ask) for signum in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stop
+    finally:
+        for signum, handler in old.items():
+            signal.signal(signum, handler)
+
+
+def local_rows(mesh: Mesh, batch: int) -> np.ndarray:
+    """Which rows of a global batch the devices of this host hold, in rising order."""
+    places = batch_sharding(mesh).addressable_devices_indices_map((batch,)).values()
+    return np.unique(np.concatenate([np.arange(batch)[index] for (index,) in places]))
+
+
+def to_devices(batch: Batch, mesh: Mesh) -> dict[str, Array]:
+    """The global batch of which every host gives the rows it holds."""
+    place = batch_sharding(mesh)
+    return {
+        name: jax.make_array_from_process_local_data(place, rows) for name, rows in batch.items()
+    }
+
+
+def _means(window: list[dict[str, tuple[float, float]]]) -> dict[str, float]:
+    names = window[0] if window else ()
+    return {
+        name: sum(v[name][0] for v in window) / max(1.0, sum(v[name][1] for v in window))
+        for name in names
+    }
+
+
+def _speed(plan: Plan, clock: _Clock) -> dict[str, float]:
+    if not clock.stepping:
+        return {"tokens_per_second": 0.0, "peak_fraction": 0.0}
+    rate = clock.steps / clock.stepping
+    return {
+        "tokens_per_second": rate * plan.tokens,
+        "peak_fraction": rate * plan.flops / plan.peak,
+    }
+
+
+def _append(path: pathlib.Path, step: int, text: str) -> None:
+    with path.open("a", encoding="utf-8") as file:
+        file.write(f"=== step {step}\n{text}\n")
+
+
+def _diverged(
+    plan: Plan,
+    folder: pathlib.Path,
+    saves: Checkpoints,
+    step: int,
+    bad: list[str],
+    values: dict[str, tuple[float, float]],
+) -> str:
+    batch = folder / f"diverged-batch-{step - 1}.npz"
+    np.savez(batch, **next(plan.batches(step - 1)))
+    good = saves.newest_intact()
+    held = f"the last good checkpoint is that of step {good}" if good else "nothing was saved yet"
+    return (
+        f"{' and '.join(bad)} not finite at step {step} ("
+        + ", ".join(f"{name} {values[name][0]}" for name in bad)
+        + f"); its batch, number {step - 1}, is in {batch}, and {held}. "
+        "Lower the learning rate in a new --workdir"
+    )

@@ -1,0 +1,168 @@
+"""The front door: runs the stages of a config in order, skipping what is done.
+
+    python -m train.main --config=configs/laptop.py
+    python -m train.main --config=configs/gpt_small.py:smoke --workdir=runs/try --config.seed=1
+
+A run may be stopped at any moment (Ctrl-C, SIGTERM, a power cut); the same command goes on. On
+several hosts, start the same command on each with --distributed; the workdir must be one that all
+of them see.
+
+Exit status: 0 done, 1 the loss diverged, 2 something in the call or the input must be put right,
+128 + n stopped by signal n with everything saved.
+"""
+
+import errno
+import importlib
+import json
+import os
+import pathlib
+import re
+import sys
+from typing import Any
+
+import jax
+from absl import app, flags, logging
+from ml_collections import ConfigDict, config_flags
+
+from data.errors import InputError
+from data.run_folder import write_atomically
+from train.loop import Diverged, Stopped
+
+CONFIG = config_flags.DEFINE_config_file("config", help_string="A file of configs/, with :variant.")
+WORKDIR = flags.DEFINE_string("workdir", None, "The run's folder; runs/<config.name> if not given.")
+DISTRIBUTED = flags.DEFINE_bool("distributed", False, "One of several hosts (jax.distributed).")
+COORDINATOR = flags.DEFINE_string(
+    "coordinator_address", None, "host:port of process 0, where JAX cannot find it out by itself."
+)
+PROCESSES = flags.DEFINE_integer("num_processes", None, "How many hosts, likewise.")
+PROCESS = flags.DEFINE_integer("process_id", None, "Which of them this is, likewise.")
+
+# Sections and keys that may differ when a run is taken up again: they change neither what is
+# computed nor what was computed before.
+_FREE = ("name", "stages", "mesh", "watch", "checkpoint")
+
+
+def run(config: ConfigDict, workdir: str) -> None:
+    """Runs config.stages in `workdir`. On several hosts, host 0 alone prepares the data."""
+    for name in config.stages:
+        try:
+            stage = importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name is None or not name.startswith(error.name):
+                raise
+            raise InputError(
+                f"config.stages names {name!r}, which is no module of this project"
+            ) from error
+        if not name.startswith("data.") or jax.process_index() == 0:
+            stage.run(config, workdir)
+        if jax.process_count() > 1:
+            from jax.experimental import multihost_utils
+
+            multihost_utils.sync_global_devices(name)
+
+
+def claim(config: ConfigDict, workdir: str) -> None:
+    """Writes config.json into a new workdir, or checks that an old one was made by this config.
+
+    Raises:
+      InputError: it was made by another; names the keys.
+    """
+    path = pathlib.Path(workdir) / "config.json"
+    mine = json.loads(config.to_json_best_effort())
+    if path.exists():
+        theirs = json.loads(path.read_text())
+        differing = [
+            f"{key} was {before}, now {now}"
+            for key, before, now in _differences(theirs, mine)
+            if key.split(".")[0] not in _FREE
+        ]
+        if differing:
+            raise InputError(
+                f"{workdir} was made with another config ({'; '.join(differing)}): give another "
+                "--workdir, delete the folder, or set the keys back"
+            )
+    write_atomically(path, json.dumps(mine, indent=2) + "\n")
+
+
+def _differences(before: Any, now: Any, prefix: str = "") -> list[tuple[str, Any, Any]]:
+    if not (isinstance(before, dict) and isinstance(now, dict)):
+        return [] if before == now else [(prefix, before, now)]
+    return [
+        difference
+        for key in before | now
+        for difference in _differences(
+            before.get(key), now.get(key), f"{prefix}.{key}" if prefix else key
+        )
+    ]
+
+
+def _config() -> ConfigDict:
+    try:
+        config = CONFIG.value
+    except OSError as error:
+        name = config_flags.get_config_filename(flags.FLAGS["config"])
+        if pathlib.Path(name).exists():
+            raise
+        raise InputError(f"no config file {name!r}; those at hand are in configs/") from error
+    if config is None:
+        raise InputError("no --config; try --config=configs/laptop.py")
+    return config
+
+
+def _start(config: ConfigDict) -> None:
+    """Sets up devices; must come before any computation."""
+    if config.mesh.cpu_devices:
+        jax.config.update("jax_num_cpu_devices", config.mesh.cpu_devices)
+    if DISTRIBUTED.value:
+        jax.distributed.initialize(COORDINATOR.value, PROCESSES.value, PROCESS.value)
+
+
+def parse(argv: list[str]) -> list[str]:
+    """absl's parser, with one sentence for a config key that does not exist."""
+    try:
+        return app.parse_flags_with_usage(argv)
+    except (KeyError, AttributeError) as error:
+        near = re.search(r'Did you mean "(.+?)" instead of "(.+?)"', str(error))
+        if near:
+            _leave(f"error: no config key {near[2]!r}; did you mean {near[1]!r}?", 2)
+        _leave(f"error: no config key {error}; configs/defaults.py lists them all", 2)
+    except TypeError as error:
+        _leave(f"error: {error}", 2)
+
+
+def main(argv: list[str]) -> None:
+    logging.set_verbosity(logging.WARNING)
+    try:
+        if len(argv) > 1:
+            raise InputError(f"unexpected argument {argv[1]!r}; settings are --config.key=value")
+        config = _config()
+        workdir = WORKDIR.value or os.path.join("runs", config.name)
+        _start(config)
+        if jax.process_index() == 0:
+            claim(config, workdir)
+        run(config, workdir)
+    except InputError as error:
+        _leave(f"error: {error}", 2)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _leave(
+            f"error: the disk is full ({error.filename or workdir}); free some room and run the "
+            "same command again",
+            2,
+        )
+    except Diverged as error:
+        _leave(f"error: {error}", 1)
+    except Stopped as stopped:
+        _leave(str(stopped), 128 + stopped.signum)
+    except KeyboardInterrupt:
+        _leave("interrupted; the same command goes on from what is saved", 130)
+
+
+def _leave(sentence: str, status: int) -> None:
+    print(sentence, file=sys.stderr)
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    app.run(main, flags_parser=parse)

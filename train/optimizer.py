@@ -1,0 +1,74 @@
+"""Optimizers and their schedule, from `config.train`."""
+
+from typing import Any
+
+import jax
+import optax
+from ml_collections import ConfigDict
+from optax.contrib import MuonDimensionNumbers, muon
+
+from model.parameters import Param
+
+
+def schedule(config: ConfigDict, peak: float) -> optax.Schedule:
+    """Warm-up, stable, decay (arXiv 2404.06395): step -> learning rate.
+
+    Rises linearly over the first `warmup` of the steps, stays at `peak`, and falls linearly over
+    the last `decay` of them to `final_rate` · peak.
+    """
+    warmup = max(1, round(config.warmup * config.steps))
+    decay = round(config.decay * config.steps)
+    return optax.join_schedules(
+        [
+            # The first step is step 0; a rate of zero there would waste it.
+            optax.linear_schedule(peak / warmup, peak, warmup - 1),
+            optax.constant_schedule(peak),
+            optax.linear_schedule(peak, config.final_rate * peak, max(1, decay)),
+        ],
+        [warmup, max(warmup, config.steps - decay)],
+    )
+
+
+def optimizer(config: ConfigDict, declarations: dict[str, Any]) -> optax.GradientTransformation:
+    """The optimizer of `config.train` for parameters declared so.
+
+    "adamw" (arXiv 1711.05101), or "muon" (Jordan et al. 2024): orthogonalised momentum for each
+    layer's matrices, AdamW for embeddings, unembedding, norms and biases. Weight decay applies to
+    matrices only. Gradients are clipped by their global norm first.
+    """
+
+    def matrix(param: Param) -> bool:
+        return len(param.shape) - param.axes.count("layers") == 2
+
+    def is_param(node: Any) -> bool:
+        return isinstance(node, Param)
+
+    rate = schedule(config, config.learning_rate)
+    decayed = jax.tree.map(matrix, declarations, is_leaf=is_param)
+    if config.optimizer == "adamw":
+        update = optax.adamw(
+            rate,
+            b1=config.beta1,
+            b2=config.beta2,
+            weight_decay=config.weight_decay,
+            mask=decayed,
+        )
+    else:
+        # Stacked matrices are [layers, in, out]; the axis not named is a batch of matrices.
+        dimensions = jax.tree.map(
+            lambda p: MuonDimensionNumbers(1, 2) if matrix(p) and "layers" in p.axes else None,
+            declarations,
+            is_leaf=is_param,
+        )
+        update = muon(
+            schedule(config, config.muon_learning_rate),
+            adam_learning_rate=rate,
+            adam_b1=config.beta1,
+            adam_b2=config.beta2,
+            weight_decay=config.weight_decay,
+            adam_weight_decay=0.0,
+            muon_weight_dimension_numbers=dimensions,
+        )
+    if config.clip == 0:
+        return update
+    return optax.chain(optax.clip_by_global_norm(config.clip), update)

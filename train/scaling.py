@@ -1,0 +1,60 @@
+"""What a run's config leaves open, filled in: the one dial `model.depth`, and the data."""
+
+import math
+
+from ml_collections import ConfigDict
+
+from data.errors import InputError
+from model.config import ModelConfig, from_mapping
+from model.parameters import count
+
+_VOCAB_MULTIPLE = 64  # divides over any tensor axis in use
+
+
+def resolve(config: ConfigDict, vocab_size: int) -> tuple[ConfigDict, ModelConfig]:
+    """The config with every None of `model`, `train`, `checkpoint` and `watch` decided.
+
+    Rows a step follow from depth: 2^19 tokens at depth 12, growing with its square, since the
+    batch that still pays grows as the loss falls (arXiv 1812.06162). AdamW's rate falls with the
+    square root of the width, 6e-4 at 768 (GPT-2 small); Muon's scales its update by itself. Steps
+    come from `tokens_per_parameter`.
+
+    Args:
+      vocab_size: the tokenizer's.
+
+    Raises:
+      InputError: settings that contradict each other.
+    """
+    config = config.copy_and_resolve_references().unlock()
+    model, train = config.model, config.train
+    if model.vocab_size is None:
+        model.vocab_size = -(-vocab_size // _VOCAB_MULTIPLE) * _VOCAB_MULTIPLE
+    if model.vocab_size < vocab_size:
+        raise InputError(
+            f"model.vocab_size is {model.vocab_size}, but the tokenizer has {vocab_size} tokens; "
+            "leave it out, or raise it"
+        )
+    try:
+        architecture = from_mapping(model.to_dict())
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    if train.context is None:
+        train.context = architecture.context
+    if train.context > architecture.context:
+        raise InputError(
+            f"train.context is {train.context}, longer than the model's: raise model.context "
+            f"({architecture.context}) or lower it"
+        )
+    if train.batch is None:
+        tokens = 2**19 * (architecture.layers / 12) ** 2
+        train.batch = max(1, 2 ** round(math.log2(tokens / train.context)))
+    if train.learning_rate is None:
+        train.learning_rate = 6e-4 * math.sqrt(768 / architecture.width)
+    if train.steps is None:
+        tokens = train.tokens_per_parameter * count(architecture)
+        train.steps = max(1, round(tokens / (train.batch * train.context)))
+    if config.watch.eval_steps is None:
+        config.watch.eval_steps = max(1, train.steps // 10)
+    if config.checkpoint.steps is None:
+        config.checkpoint.steps = max(1, train.steps // 20)
+    return config.lock(), architecture
