@@ -77,8 +77,8 @@ def get_config() -> ConfigDict:
     config.model.tied = placeholder(bool)
     # Of activations and matrix products; parameters and optimizer state are float32.
     config.model.dtype = "float32"
-    # "xla", "cudnn" (GPU) or "splash" (TPU).
-    config.model.attention = "xla"
+    # "xla", "cudnn" (GPU), "splash" (TPU), or "auto": the fastest of them that will do.
+    config.model.attention = "auto"
     # What the backward pass recomputes: "none", "dots" (all but matrix products), "full".
     config.model.remat = "none"
     # One compiled loop over the layers: compiles faster; unrolled layers run faster on a CPU.

@@ -91,6 +91,20 @@ def _cudnn(query: Array, key: Array, value: Array, segment_ids: Array | None) ->
     return out.swapaxes(1, 2)
 
 
+def fastest_backend(platform: str, dtype: str, packed: bool) -> str:
+    """The backend that "auto" stands for.
+
+    Args:
+      platform: "cpu", "gpu" or "tpu".
+      packed: whether rows hold documents that must not see each other.
+    """
+    if platform == "tpu":
+        return "splash"
+    if platform == "gpu" and dtype != "float32" and not packed:
+        return "cudnn"
+    return "xla"
+
+
 def check_backend(backend: str, dtype: str, platform: str) -> None:
     """Refuses, before anything is compiled, a backend that this platform does not have.
 

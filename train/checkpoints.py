@@ -7,9 +7,11 @@ A checkpoint without a seal is one whose writing was cut short. One whose files 
 the seal is damaged. Neither is ever used, and the one before it is.
 """
 
+import contextlib
 import json
 import shutil
 from collections.abc import Iterator
+from concurrent import futures
 from typing import Any
 
 import jax
@@ -41,19 +43,20 @@ class Checkpoints:
             options=ocp.CheckpointManagerOptions(
                 max_to_keep=keep,
                 cleanup_tmp_directories=True,
-                async_options=ocp.AsyncOptions(post_finalization_callback=self._seal),
             ),
             item_names=("state", "record"),
         )
+        self._sealer = futures.ThreadPoolExecutor(1)
+        self._saving: futures.Future[None] | None = None
 
     def __enter__(self) -> "Checkpoints":
         return self
 
     def __exit__(self, *_: object) -> None:
         """Waits for the save in progress."""
-        self._manager.wait_until_finished()
+        self._settle()
+        self._sealer.shutdown()
         self._manager.close()
-        self._seal()
 
     def save(self, step: int, state: Any, record: dict[str, Any]) -> None:
         """Starts to save; returns once `state` may be overwritten.
@@ -61,18 +64,14 @@ class Checkpoints:
         Raises:
           InputError: the disk is too full for another checkpoint.
         """
+        self._settle()
         self._check_room(state)
-        try:
-            self._manager.save(
-                step,
-                args=ocp.args.Composite(
-                    state=ocp.args.StandardSave(state), record=ocp.args.JsonSave(record)
-                ),
-            )
-        except Exception as error:
-            if "No space left" in str(error) or "ENOSPC" in str(error):
-                raise self._full(str(error).splitlines()[0]) from error
-            raise
+        args = ocp.args.Composite(
+            state=ocp.args.StandardSave(state), record=ocp.args.JsonSave(record)
+        )
+        with self._explained():
+            self._manager.save(step, args=args)
+        self._saving = self._sealer.submit(self._finish)
 
     def restore(self, like: Any) -> tuple[Any, dict[str, Any]] | None:
         """The newest intact checkpoint's state and record, or None if none was ever finished.
@@ -101,8 +100,8 @@ class Checkpoints:
         Raises:
           InputError: there are finished checkpoints, and all are damaged.
         """
+        self._settle()
         damaged = []
-        self._manager.wait_until_finished()
         for step in sorted(self._manager.all_steps(), reverse=True):
             fault = _fault(self._steps, self._seals, step)
             if fault is None:
@@ -122,6 +121,17 @@ class Checkpoints:
                 + "); they were renamed to damaged-*: delete the folder to start anew"
             )
         return None
+
+    def _settle(self) -> None:
+        """Waits for the save in progress and raises what went wrong in it."""
+        if self._saving is not None:
+            saving, self._saving = self._saving, None
+            with self._explained():
+                saving.result()
+
+    def _finish(self) -> None:
+        self._manager.wait_until_finished()
+        self._seal()
 
     def _seal(self) -> None:
         """Writes the seals that are missing and removes those of deleted checkpoints."""
@@ -161,6 +171,15 @@ class Checkpoints:
         free = shutil.disk_usage(self._steps).free
         if free < needed:
             raise self._full(f"a checkpoint needs {needed / 1e6:.0f} MB, {free / 1e6:.0f} are left")
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # orbax and tensorstore raise several kinds for a full disk
+            if "No space left" in str(error) or "ENOSPC" in str(error):
+                raise self._full(str(error).splitlines()[0][:200]) from error
+            raise
 
     def _full(self, detail: str) -> InputError:
         return InputError(

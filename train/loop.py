@@ -93,76 +93,80 @@ def run(plan: Plan, folder: pathlib.Path, mesh: Mesh, config: ConfigDict) -> tup
     folder.mkdir(parents=True, exist_ok=True)
     lead = jax.process_index() == 0
     saves = Checkpoints(config.checkpoint.folder or str(folder.absolute()), config.checkpoint.keep)
-    with saves, _stop_signals() as stop, contextlib.ExitStack() as stack:
+    with saves, _stop_signals() as stop:
         found = saves.restore(plan.layout)
         state, record = found or (plan.initial(), {"batches": 0, "seconds": 0.0})
         start = int(state.step)
-        watch = stack.enter_context(Watch(folder, plan.name, plan.steps, start, lead))
-        if found:
-            watch.say(f"{plan.name}: going on from the checkpoint of step {start}")
-        clock = _Clock(record["seconds"])
         batches = plan.batches(record["batches"])
-        pending: tuple[int, Metrics] | None = None
-        window: list[dict[str, tuple[float, float]]] = []
-        last: dict[str, float] = {}
+        clock = _Clock(record["seconds"])
+        last = None
+        with Watch(folder, plan.name, plan.steps, start, lead) as watch:
+            if found:
+                watch.say(f"{plan.name}: going on from the checkpoint of step {start}")
+            flight = _Flight(plan, folder, saves, clock)
+            for step in range(start + 1, plan.steps + 1):
+                state, metrics = plan.step(state, to_devices(next(batches), mesh))
+                flight.land()  # the step before, while this one runs
+                flight.launch(step, metrics)
+                watch.advance(step - 1)
+                if _due(step, config.watch.log_steps, plan.steps):
+                    watch.record(step, flight.means() | _speed(plan, clock))
+                if _due(step, config.watch.eval_steps, plan.steps):
+                    flight.land()
+                    with clock.paused():
+                        last = plan.evaluate(state, step == plan.steps)
+                        watch.record(step, last)
+                        if lead:
+                            _append(folder / "samples.txt", step, plan.sample(state))
+                signum = stop.reached(step)
+                if signum or _due(step, config.checkpoint.steps, plan.steps):
+                    flight.land()  # so that nothing is saved that is not known to be finite
+                    with clock.paused():
+                        seconds = clock.seconds()
+                        kept = {"batches": step, "seconds": seconds, "config": config.to_dict()}
+                        saves.save(step, state, kept)
+                if signum and step < plan.steps:
+                    raise Stopped(step, signum)
+    if last is None:  # it was killed between its last save and the end
+        last = plan.evaluate(state, True)
+    return state, last | _speed(plan, clock) | {"seconds": clock.seconds()}
 
-        def settle() -> None:
-            """Waits for the step in flight and checks its figures."""
-            nonlocal pending
-            if pending is None:
-                return
-            step, metrics = pending
-            pending = None
-            values = {k: (float(s), float(c)) for k, (s, c) in jax.device_get(metrics).items()}
-            bad = [k for k, (s, _) in values.items() if not np.isfinite(s)]
-            if bad:
-                raise Diverged(_diverged(plan, folder, saves, step, bad, values))
-            window.append(values)
-            clock.stepped()
-            watch.advance(step)
 
-        def save() -> None:
-            saves.save(
-                int(state.step),
-                state,
-                {
-                    "batches": int(state.step),
-                    "seconds": clock.seconds(),
-                    "config": config.to_dict(),
-                },
-            )
+def _due(step: int, every: int, steps: int) -> bool:
+    return step == steps or step % every == 0
 
-        for step in range(start + 1, plan.steps + 1):
-            batch = to_devices(next(batches), mesh)
-            state, metrics = plan.step(state, batch)
-            settle()  # of the step before, while this one runs
-            pending = (step, metrics)
-            at_end = step == plan.steps
-            if at_end or step % config.watch.log_steps == 0:
-                settle()
-                figures = _means(window)
-                window.clear()
-                figures |= _speed(plan, clock)
-                watch.record(step, figures)
-            if at_end or step % config.watch.eval_steps == 0:
-                settle()
-                with clock.paused():
-                    last = plan.evaluate(state, at_end)
-                    text = plan.sample(state)
-                    watch.record(step, last)
-                    if lead:
-                        _append(folder / "samples.txt", step, text)
-            signum = stop.reached(step)
-            if at_end or signum or step % config.checkpoint.steps == 0:
-                settle()
-                with clock.paused():
-                    save()
-            if signum and not at_end:
-                raise Stopped(step, signum)
-        if start == plan.steps:  # killed between the last save and DONE
-            last = plan.evaluate(state, True)
-    figures = last | _speed(plan, clock) | {"seconds": clock.seconds()}
-    return state, figures
+
+class _Flight:
+    """The step that runs while the host goes on, and the figures since they were last asked for."""
+
+    def __init__(self, plan: Plan, folder: pathlib.Path, saves: Checkpoints, clock: "_Clock"):
+        self._plan, self._folder, self._saves, self._clock = plan, folder, saves, clock
+        self._step, self._metrics = 0, None
+        self._landed: list[dict[str, tuple[float, float]]] = []
+
+    def launch(self, step: int, metrics: Metrics) -> None:
+        self._step, self._metrics = step, metrics
+
+    def land(self) -> None:
+        """Waits for the step and refuses figures that are not finite."""
+        if self._metrics is None:
+            return
+        values = {k: (float(s), float(c)) for k, (s, c) in jax.device_get(self._metrics).items()}
+        self._metrics = None
+        if not all(np.isfinite(s) for s, _ in values.values()):
+            raise Diverged(_diverged(self._plan, self._folder, self._saves, self._step, values))
+        self._landed.append(values)
+        self._clock.stepped()
+
+    def means(self) -> dict[str, float]:
+        """Means over the steps since the last call, the loss first."""
+        self.land()
+        steps, self._landed = self._landed, []
+        names = sorted(steps[0], key=lambda name: name != "loss")
+        return {
+            name: sum(v[name][0] for v in steps) / max(1.0, sum(v[name][1] for v in steps))
+            for name in names
+        }
 
 
 class _Clock:
@@ -240,14 +244,6 @@ def to_devices(batch: Batch, mesh: Mesh) -> dict[str, Array]:
     }
 
 
-def _means(window: list[dict[str, tuple[float, float]]]) -> dict[str, float]:
-    names = window[0] if window else ()
-    return {
-        name: sum(v[name][0] for v in window) / max(1.0, sum(v[name][1] for v in window))
-        for name in names
-    }
-
-
 def _speed(plan: Plan, clock: _Clock) -> dict[str, float]:
     if not clock.stepping:
         return {"tokens_per_second": 0.0, "peak_fraction": 0.0}
@@ -268,16 +264,14 @@ def _diverged(
     folder: pathlib.Path,
     saves: Checkpoints,
     step: int,
-    bad: list[str],
     values: dict[str, tuple[float, float]],
 ) -> str:
     batch = folder / f"diverged-batch-{step - 1}.npz"
     np.savez(batch, **next(plan.batches(step - 1)))
+    bad = ", ".join(f"{name} {s}" for name, (s, _) in values.items() if not np.isfinite(s))
     good = saves.newest_intact()
     held = f"the last good checkpoint is that of step {good}" if good else "nothing was saved yet"
     return (
-        f"{' and '.join(bad)} not finite at step {step} ("
-        + ", ".join(f"{name} {values[name][0]}" for name in bad)
-        + f"); its batch, number {step - 1}, is in {batch}, and {held}. "
-        "Lower the learning rate in a new --workdir"
+        f"not finite at step {step}: {bad}; its batch, number {step - 1}, is in {batch}, and "
+        f"{held}. Lower the learning rate in a new --workdir"
     )

@@ -177,20 +177,21 @@ def held_out_evaluator(
 ) -> Callable[[dict[str, Any], bool], dict[str, float]]:
     """(params, whether to read all of it) -> `figures` on the run's held-out text.
 
-    Args:
-      config: resolved; in batches of config.train.batch rows of config.train.context tokens.
+    It is read in rows of config.train.context tokens, as many at a time as a microbatch of
+    training has. `config` is the resolved one.
     """
     train = config.train
     corpus = loader.open_corpus(workdir)
     rows = loader.validation_rows(corpus, train.context)
-    mine = loop.local_rows(mesh, train.batch)
+    batch = train.batch // train.accumulate
+    mine = loop.local_rows(mesh, batch)
     end = corpus.end_of_text if train.separate_documents else None
-    few = -(-config.watch.eval_rows // train.batch)
+    few = -(-config.watch.eval_rows // batch)
     total = total_loss(architecture, mesh)
     counts = corpus.counts["validation"]
 
     def evaluate(params: dict[str, Any], final: bool) -> dict[str, float]:
-        batches = loader.batches(rows, train.batch, mine, end_of_text=end)
+        batches = loader.batches(rows, batch, mine, end_of_text=end)
         nats, targets = total(params, batches if final else itertools.islice(batches, few))
         # Over all the held-out text this is exact; over its first rows, bytes are estimated from
         # their number per token.
@@ -217,7 +218,7 @@ def total_loss(
 
 
 def figures(nats: float, targets: float, text_bytes: float) -> dict[str, float]:
-    """ "val_loss", nats per token, and "bits_per_byte", which compares across tokenizers."""
+    """Nats per token as "val_loss", and "bits_per_byte", which compares across tokenizers."""
     return {"val_loss": nats / targets, "bits_per_byte": nats / math.log(2) / text_bytes}
 
 

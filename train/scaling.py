@@ -2,16 +2,20 @@
 
 import math
 
+import jax
 from ml_collections import ConfigDict
 
 from data.errors import InputError
+from model.attention import fastest_backend
 from model.config import ModelConfig, from_mapping
 from model.parameters import count
 
 _VOCAB_MULTIPLE = 64  # divides over any tensor axis in use
 
 
-def resolve(config: ConfigDict, vocab_size: int) -> tuple[ConfigDict, ModelConfig]:
+def resolve(
+    config: ConfigDict, vocab_size: int, platform: str | None = None
+) -> tuple[ConfigDict, ModelConfig]:
     """The config with every None of `model`, `train`, `checkpoint` and `watch` decided.
 
     Rows a step follow from depth: 2^19 tokens at depth 12, growing with its square, since the
@@ -21,6 +25,7 @@ def resolve(config: ConfigDict, vocab_size: int) -> tuple[ConfigDict, ModelConfi
 
     Args:
       vocab_size: the tokenizer's.
+      platform: "cpu", "gpu" or "tpu", what "auto" attention is chosen for; None: the one here.
 
     Raises:
       InputError: settings that contradict each other.
@@ -34,6 +39,9 @@ def resolve(config: ConfigDict, vocab_size: int) -> tuple[ConfigDict, ModelConfi
             f"model.vocab_size is {model.vocab_size}, but the tokenizer has {vocab_size} tokens; "
             "leave it out, or raise it"
         )
+    if model.attention == "auto":
+        platform = platform or jax.default_backend()
+        model.attention = fastest_backend(platform, model.dtype, train.separate_documents)
     try:
         architecture = from_mapping(model.to_dict())
     except ValueError as error:

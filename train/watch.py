@@ -63,7 +63,7 @@ class Watch:
         self._file.flush()
         for name, value in figures.items():
             self._events.add_scalar(name, value, step)
-        shown = "  ".join(f"{name} {_brief(value)}" for name, value in figures.items())
+        shown = "  ".join(_brief(name, value) for name, value in figures.items())
         if self._bar is not None:
             self._bar.set_postfix_str(shown)
             return
@@ -102,10 +102,13 @@ def loss_curve(folder: pathlib.Path, title: str) -> None:
     figure.savefig(folder / "loss.png", dpi=120)
 
 
-def _brief(value: float) -> str:
-    if abs(value) >= 1000:
-        return f"{value:,.0f}"
-    return f"{value:.4g}"
+def _brief(name: str, value: float) -> str:
+    forms = {
+        "bits_per_byte": "{:.4f} bits/byte",
+        "tokens_per_second": "{:,.0f} tokens/s",
+        "peak_fraction": "{:.0%} of peak",
+    }
+    return forms[name].format(value) if name in forms else f"{name} {value:.4f}"
 
 
 def _clock(seconds: float) -> str:

@@ -136,7 +136,7 @@ class LoopTest(absltest.TestCase):
     def test_non_finite_loss_names_step_batch_and_checkpoint(self):
         folder = self.folder()
         with self.assertRaisesRegex(
-            loop.Diverged, r"step 9 .*number 8.*last good checkpoint is that of step 6"
+            loop.Diverged, r"step 9: .*number 8.*last good checkpoint is that of step 6"
         ):
             self.train(folder, poison=8)
         batch = np.load(folder / "diverged-batch-8.npz")

@@ -1,0 +1,30 @@
+"""WikiText-2 with byte-level BPE: a small run on real encyclopedia text.
+
+    python -m train.main --config=configs/wikitext2.py --config.data.source=FOLDER/train.txt.gz \\
+        --config.data.validation=FOLDER/valid.txt.gz
+
+Needs the two files of WikiText-2 (11 MB of text).
+"""
+
+from ml_collections import ConfigDict
+
+from configs import defaults
+
+
+def get_config() -> ConfigDict:
+    config = defaults.get_config()
+    config.name = "wikitext2"
+    config.data.source = "train.txt.gz"
+    config.data.validation = "valid.txt.gz"
+    config.tokenizer.vocab_size = 4096
+    config.model.depth = 4
+    config.model.width = 192
+    config.model.head_dim = 32
+    config.model.context = 256
+    config.mesh.cpu_devices = 2
+    config.train.steps = 800
+    config.train.batch = 16
+    config.train.accumulate = 4
+    config.train.weight_decay = 0.01
+    config.watch.prompts = ("The history of the city", "In the first season ,")
+    return config

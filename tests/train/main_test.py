@@ -1,0 +1,265 @@
+"""The front door: whole runs in their own process, killed, resumed, damaged and misused."""
+
+import json
+import os
+import pathlib
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import jax
+import numpy as np
+from absl.testing import absltest, parameterized
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+STEPS = 40
+SETTINGS = (
+    "--config=configs/defaults.py",
+    "--config.tokenizer.vocab_size=300",
+    "--config.data.validation_fraction=0.1",
+    "--config.data.document_bytes=200",
+    "--config.model.depth=1",
+    "--config.model.width=32",
+    "--config.model.context=32",
+    "--config.train.batch=8",
+    f"--config.train.steps={STEPS}",
+    "--config.train.average=0.9",
+    "--config.checkpoint.steps=5",
+    "--config.watch.log_steps=1",
+    "--config.watch.eval_steps=20",
+    "--config.watch.sample_tokens=4",
+)
+
+
+def write_corpus(path: pathlib.Path) -> None:
+    draw = random.Random(0)
+    words = "a few words that come again and again in one order or another".split()
+    lines = [" ".join(draw.choices(words, k=12)) + ".\n\n" for _ in range(600)]
+    path.write_text("".join(lines))
+
+
+def command(*settings: str) -> list[str]:
+    return [sys.executable, "-m", "train.main", *SETTINGS, *settings]
+
+
+def environment() -> dict[str, str]:
+    # One device and a shared compilation cache: the runs must be quick, not fast.
+    cache = os.path.join(tempfile.gettempdir(), f"primer-test-cache-{os.getuid()}")
+    return os.environ | {
+        "XLA_FLAGS": "",
+        "JAX_PLATFORMS": "cpu",
+        "JAX_COMPILATION_CACHE_DIR": cache,
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    }
+
+
+def run(*settings: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        command(*settings),
+        cwd=ROOT,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def parameters_of(workdir: pathlib.Path) -> dict[str, bytes]:
+    """Every array of the last checkpoint's state, as bytes."""
+    import orbax.checkpoint as ocp
+
+    path = workdir / "base" / "checkpoints" / str(STEPS) / "state"
+    tree = ocp.StandardCheckpointer().restore(path)
+    leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
+    return {jax.tree_util.keystr(key): np.asarray(leaf).tobytes() for key, leaf in leaves}
+
+
+class WholeRunTest(absltest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.folder = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
+        cls.text = cls.folder / "text.txt"
+        write_corpus(cls.text)
+        cls.whole = cls.folder / "whole"
+        done = run(f"--config.data.source={cls.text}", f"--workdir={cls.whole}")
+        if done.returncode:
+            raise AssertionError(done.stderr)
+
+    def start(self, workdir: pathlib.Path, *settings: str) -> subprocess.Popen:
+        return subprocess.Popen(
+            command(f"--config.data.source={self.text}", f"--workdir={workdir}", *settings),
+            cwd=ROOT,
+            env=environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def test_writes_what_the_design_promises(self):
+        report = json.loads((self.whole / "report.json").read_text())
+        for name in ("val_loss", "bits_per_byte", "tokens_per_second", "peak_fraction", "seconds"):
+            self.assertGreater(report[f"base/{name}"], 0)
+        self.assertLess(report["base/peak_fraction"], 1)
+        # 26 letters at random are 4.7 bits; the words above are about 0.7 bits a byte.
+        self.assertLess(report["base/bits_per_byte"], 2)
+        resolved = json.loads((self.whole / "base" / "config.json").read_text())
+        self.assertEqual(resolved["model"]["vocab_size"] % 64, 0)
+        self.assertTrue((self.whole / "base" / "loss.png").read_bytes().startswith(b"\x89PNG"))
+        self.assertTrue(list((self.whole / "base" / "events").iterdir()))
+        self.assertIn("=== step 40", (self.whole / "base" / "samples.txt").read_text())
+
+    def test_done_runs_are_left_alone(self):
+        before = (self.whole / "base" / "metrics.jsonl").stat().st_mtime_ns
+        again = run(f"--config.data.source={self.text}", f"--workdir={self.whole}")
+        self.assertEqual(again.returncode, 0, again.stderr)
+        self.assertEqual((self.whole / "base" / "metrics.jsonl").stat().st_mtime_ns, before)
+
+    def test_killed_at_random_moments_ends_with_the_same_bits(self):
+        workdir = self.folder / "killed"
+        draw = random.Random(1)
+        started = time.monotonic()
+        kills = 0
+        while kills < 10 and not (workdir / "base" / "DONE").exists():
+            process = self.start(workdir)
+            try:
+                # From before the first import to past the last step.
+                process.wait(timeout=draw.uniform(0.5, 9.0))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                kills += 1
+            process.communicate()
+            self.assertIn(process.returncode, (0, -signal.SIGKILL))
+            self.assertLess(time.monotonic() - started, 300)
+        self.assertGreater(kills, 2)
+        last = run(f"--config.data.source={self.text}", f"--workdir={workdir}")
+        self.assertEqual(last.returncode, 0, last.stderr)
+        self.assertEqual(parameters_of(workdir), parameters_of(self.whole))
+        figures = [json.loads((w / "report.json").read_text()) for w in (workdir, self.whole)]
+        for name in ("base/val_loss", "base/bits_per_byte"):
+            self.assertEqual(figures[0][name], figures[1][name])
+
+    def test_sigterm_and_sigint_save_and_say_how_to_go_on(self):
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            with self.subTest(signum=signum):
+                workdir = self.folder / f"signal-{signum}"
+                process = self.start(workdir, "--config.checkpoint.steps=1000")
+                for line in process.stderr:
+                    if line.startswith("base 3/"):
+                        process.send_signal(signum)
+                        break
+                _, rest = process.communicate(timeout=120)
+                self.assertEqual(process.returncode, 128 + signum)
+                self.assertRegex(rest, r"stopped by SIG\w+ after step \d+, which is saved")
+                self.assertNotIn("Traceback", rest)
+                done = run(f"--config.data.source={self.text}", f"--workdir={workdir}")
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertIn("going on from the checkpoint of step", done.stderr)
+                self.assertEqual(parameters_of(workdir), parameters_of(self.whole))
+
+
+class BadInputTest(parameterized.TestCase):
+    """One line that says what is wrong and what to do, and exit status 2."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.folder = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
+        cls.text = cls.folder / "text.txt"
+        write_corpus(cls.text)
+        (cls.folder / "empty.txt").write_text("")
+        (cls.folder / "short.txt").write_text("Two.\n\n" * 4)
+
+    @parameterized.named_parameters(
+        ("unknown_section", ["--config.modle.depth=2"], "modle.*did you mean 'model'"),
+        ("unknown_key", ["--config.train.stepz=2"], "stepz.*did you mean 'steps'"),
+        ("unknown_flag", ["--wrokdir=x"], "wrokdir.*Did you mean: workdir"),
+        ("missing_file", ["--config.data.source={f}/none.txt"], "none.txt"),
+        ("empty_corpus", ["--config.data.source={f}/empty.txt"], "empty"),
+        (
+            "corpus_shorter_than_a_row",
+            [
+                "--config.data.source={f}/short.txt",
+                "--config.data.validation={f}/text.txt",
+                "--config.tokenizer.path=",
+            ],
+            "fewer than one row of 32",
+        ),
+        ("vocabulary_too_small", ["--config.tokenizer.vocab_size=100"], "vocab_size"),
+        (
+            "batch_and_mesh",
+            ["--config.train.batch=7", "--config.mesh.cpu_devices=2"],
+            "multiple of 2",
+        ),
+        ("mesh_and_devices", ["--config.mesh.tensor=3", "--config.mesh.data=1"], "does not fit"),
+        ("context", ["--config.train.context=64"], "longer than the model's"),
+        ("heads", ["--config.model.heads=3", "--config.model.kv_heads=2"], "multiple of"),
+        ("family", ["--config.model.family=gpt9"], "gpt9.*qwen3"),
+        ("attention", ["--config.model.attention=cudnn"], "cudnn.*GPU.*CPU"),
+        ("stage", ["--config.stages=('train.nothing',)"], "train.nothing"),
+        ("argument", ["configs/laptop.py"], "unexpected argument"),
+    )
+    def test_one_sentence(self, settings, expected):
+        with tempfile.TemporaryDirectory() as workdir:
+            done = run(
+                f"--config.data.source={self.text}",
+                f"--workdir={workdir}/run",
+                *(setting.format(f=self.folder) for setting in settings),
+            )
+        self.assertNotIn("Traceback", done.stderr)
+        self.assertIn(done.returncode, (1, 2))
+        self.assertRegex(done.stderr.replace("\n", " "), expected)
+        lines = [line for line in done.stderr.splitlines() if line.strip()]
+        self.assertLessEqual(len(lines), 2, done.stderr)
+
+    def test_workdir_of_another_config(self):
+        workdir = self.folder / "claimed"
+        stages = "--config.stages=('data.tokenizer',)"
+        source = f"--config.data.source={self.text}"
+        self.assertEqual(run(source, stages, f"--workdir={workdir}").returncode, 0)
+        other = run(source, stages, f"--workdir={workdir}", "--config.train.batch=16")
+        self.assertEqual(other.returncode, 2)
+        self.assertRegex(other.stderr, r"another config \(train.batch was 8, now 16\)")
+        same = run(source, stages, f"--workdir={workdir}", "--config.watch.log_steps=3")
+        self.assertEqual(same.returncode, 0, same.stderr)
+
+    def test_unreadable_shard(self):
+        workdir = self.folder / "damaged"
+        arguments = [f"--config.data.source={self.text}", f"--workdir={workdir}"]
+        stages = "--config.stages=('data.tokenizer','data.tokens')"
+        self.assertEqual(run(*arguments, stages).returncode, 0)
+        shard = next((workdir / "data").rglob("*train*.array_record*"))
+        content = shard.read_bytes()
+        for name, damaged in {
+            "short": content[:-1],
+            "flipped": content[: len(content) // 2]
+            + b"\0" * 64
+            + content[len(content) // 2 + 64 :],
+        }.items():
+            with self.subTest(name):
+                shard.write_bytes(damaged)
+                done = run(*arguments)
+                self.assertEqual(done.returncode, 2, done.stderr)
+                self.assertNotIn("Traceback", done.stderr)
+                self.assertRegex(done.stderr, "token shard.*(remove|restore)")
+
+    def test_full_disk(self):
+        disk = self.folder / "disk"
+        disk.mkdir()
+        mount = ["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(disk)]
+        if subprocess.run(mount, capture_output=True).returncode:
+            self.skipTest("needs the right to mount a small disk")
+        try:
+            done = run(f"--config.data.source={self.text}", f"--workdir={disk}/run")
+        finally:
+            subprocess.run(["umount", str(disk)], check=True)
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertNotIn("Traceback", done.stderr)
+        self.assertRegex(done.stderr, "disk .*full.*free some room")
+
+
+if __name__ == "__main__":
+    absltest.main()
