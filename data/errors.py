@@ -1,0 +1,44 @@
+"""The error that a user caused and can put right, and how a command ends with one line for it."""
+
+import contextlib
+import errno
+import os
+import sys
+from collections.abc import Iterator
+
+
+class InputError(ValueError):
+    """A file, a setting or a place named by the user cannot be used.
+
+    The message is one sentence: what is wrong, where, and what to do. The commands print it without
+    a traceback.
+    """
+
+
+@contextlib.contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Ends the program as a command does when it cannot go on, without a traceback.
+
+    Exit status: 2 for an InputError and for a full disk, 130 for Ctrl-C, 141 (as of a program ended
+    by SIGPIPE) where whoever reads standard output has gone. Any other exception is a fault of
+    the program, and shows where it is.
+    """
+    try:
+        yield
+    except InputError as error:
+        _leave(f"error: {error}", 2)
+    except BrokenPipeError:
+        # What is still buffered would raise once more when Python closes the stream.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        _leave(f"error: the disk is full ({error.filename}): make room and start again", 2)
+    except KeyboardInterrupt:
+        _leave("interrupted", 130)
+
+
+def _leave(sentence: str, status: int) -> None:
+    print(sentence, file=sys.stderr)
+    sys.exit(status)

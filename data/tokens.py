@@ -1,0 +1,338 @@
+"""The stage that turns documents into token shards on disk.
+
+A source becomes one or two streams of tokens, its training and its validation split:
+
+    end_of_text  document  end_of_text  document  end_of_text  ...
+
+It opens with an end_of_text so that every token of every document, the first one included, is
+predicted from something, and the text whose tokens are targets is exactly the text of the split.
+The stream is cut into blocks of 4,096 tokens, each a record of a TFDS data set in ArrayRecord
+files. Records of fixed length cost the same to read at any place, whether documents are tweets or
+books.
+
+    data/source_0/   the TFDS data set of the first source: splits "train" and "validation"
+    data/counts.json documents, tokens and bytes of every source and split; sizes of the files
+"""
+
+import collections
+import dataclasses
+import errno
+import json
+import os
+import pathlib
+import shutil
+import sys
+from collections.abc import Iterator
+
+import ml_collections
+import numpy as np
+import tqdm
+import xxhash
+from absl import logging
+
+from data import sources
+from data.encoding import Tokenizer
+from data.errors import InputError
+from data.run_folder import is_done, mark_done, record, replace_folder, write_atomically
+
+BLOCK_TOKENS = 4096
+SHARD_BLOCKS = 1 << 14
+COUNTS = "counts.json"
+# Text tokenized at once, and tokens written at once: enough to keep threads and disk busy.
+_BATCH_BYTES = 4 << 20
+_WRITE_BLOCKS = 256
+
+
+@dataclasses.dataclass(frozen=True)
+class _Part:
+    """One data set to write: a source, and whether all of it is validation text."""
+
+    name: str
+    spec: str
+    weight: float | None
+    max_bytes: float
+    validation_only: bool
+
+    def splits(self, fraction: float) -> tuple[str, ...]:
+        if self.validation_only:
+            return ("validation",)
+        return ("train", "validation") if fraction else ("train",)
+
+
+def run(config: ml_collections.ConfigDict, workdir: str) -> None:
+    """Writes `workdir`/data from the sources of `config.data` with `workdir`/tokenizer.
+
+    Written under data.partial and renamed when whole. Killed and started again, it keeps the
+    sources that were finished.
+
+    Raises:
+        InputError: no text, no text to validate on, or a full disk; and what sources raise.
+    """
+    folder = pathlib.Path(workdir) / "data"
+    if is_done(folder):
+        return
+    if folder.exists():
+        raise InputError(f"{folder} exists but is not finished token data: move it away")
+    partial = folder.with_name("data.partial")
+    tokenizer_file = pathlib.Path(workdir) / "tokenizer" / "tokenizer.json"
+    tokenizer = Tokenizer.load(tokenizer_file)
+    fraction = sources.held_out_fraction(config)
+    try:
+        _keep_what_fits(partial, _fingerprint(config, tokenizer_file))
+        written = [
+            _part(config, part, fraction, tokenizer, partial / part.name) for part in _parts(config)
+        ]
+        counts = _counts(written, tokenizer, partial)
+        _check_not_empty(config, counts)
+        write_atomically(partial / COUNTS, json.dumps(counts, indent=2) + "\n")
+        mark_done(partial, {split: counts[split] for split in ("train", "validation")})
+        figures = {
+            "data/bytes_per_token": counts["train"]["bytes_per_token"],
+            "data/train_tokens": counts["train"]["tokens"],
+            "data/validation_tokens": counts["validation"]["tokens"],
+        }
+        record(workdir, figures)
+        replace_folder(partial, folder)
+    except (OSError, RuntimeError) as error:
+        if not _is_disk_full(error):
+            raise
+        raise InputError(
+            f"the disk of {partial} is full: make room and start again, finished sources are kept"
+        ) from error
+
+
+def _is_disk_full(error: OSError | RuntimeError) -> bool:
+    # ArrayRecord raises RuntimeError with the system's sentence in it.
+    codes = (errno.ENOSPC, errno.EDQUOT)
+    number = getattr(error, "errno", None)
+    return number in codes or any(os.strerror(code) in str(error) for code in codes)
+
+
+def _parts(config: ml_collections.ConfigDict) -> list[_Part]:
+    training = sources.parse(config.data.source)
+    total = sum(source.weight or 1.0 for source in training)
+    limit = config.data.max_bytes or float("inf")
+    parts = [
+        _Part(
+            name=f"source_{number}",
+            spec=source.spec,
+            weight=source.weight,
+            max_bytes=limit * (source.weight or 1.0) / total,
+            validation_only=False,
+        )
+        for number, source in enumerate(training)
+    ]
+    if config.data.validation:
+        parts += [
+            _Part(f"validation_{number}", source.spec, None, limit, True)
+            for number, source in enumerate(sources.parse(config.data.validation))
+        ]
+    return parts
+
+
+def _fingerprint(config: ml_collections.ConfigDict, tokenizer_file: pathlib.Path) -> str:
+    """What the written data depends on."""
+    digest = xxhash.xxh64_hexdigest(tokenizer_file.read_bytes())
+    chosen = {"data": config.data.to_dict(), "world": config.world.to_dict(), "tokenizer": digest}
+    return json.dumps(chosen, indent=2, sort_keys=True) + "\n"
+
+
+def _keep_what_fits(partial: pathlib.Path, fingerprint: str) -> None:
+    """Clears what a stopped run has left, but for finished sources of the same settings."""
+    settings = partial / "settings.json"
+    if settings.exists() and settings.read_text(encoding="utf-8") == fingerprint:
+        for leftover in partial.iterdir():
+            if leftover.is_dir() and not is_done(leftover):
+                shutil.rmtree(leftover)
+        return
+    if partial.exists():
+        shutil.rmtree(partial)
+    write_atomically(settings, fingerprint)
+
+
+def _part(
+    config: ml_collections.ConfigDict,
+    part: _Part,
+    fraction: float,
+    tokenizer: Tokenizer,
+    folder: pathlib.Path,
+) -> dict:
+    """Writes one source's data set, unless it is there, and returns its counts."""
+    if not is_done(folder):
+        problems: collections.Counter = collections.Counter()
+        documents = sources.documents(part.spec, sources.reading(config), problems)
+        total = sources.size_hint(part.spec, sources.reading(config))
+        if total is None and part.max_bytes < float("inf"):
+            total = part.max_bytes
+        with tqdm.tqdm(
+            total=total and min(total, part.max_bytes),
+            desc=f"tokens of {part.spec}",
+            unit="B",
+            unit_scale=True,
+            disable=not sys.stderr.isatty(),
+        ) as progress:
+            splits = _write(documents, part, fraction, tokenizer, folder, progress)
+        for reason, number in problems.items():
+            logging.warning("%s: %d %s", part.spec, number, reason)
+        mark_done(folder, {"splits": splits, "problems": dict(problems)})
+    summary = json.loads((folder / "DONE").read_text(encoding="utf-8"))
+    return {"name": part.name, "source": part.spec, "weight": part.weight} | summary
+
+
+def _write(
+    documents: Iterator[tuple[str, str]],
+    part: _Part,
+    fraction: float,
+    tokenizer: Tokenizer,
+    folder: pathlib.Path,
+    progress: tqdm.tqdm,
+) -> dict[str, dict[str, int]]:
+    """Tokenizes documents into a new data set; returns documents, tokens and bytes by split."""
+    splits = part.splits(fraction)
+    counts = {split: {"documents": 0, "tokens": 0, "bytes": 0} for split in splits}
+    writer = _BlockWriter(folder, splits, tokenizer)
+    end = np.asarray([tokenizer.end_of_text], writer.dtype)
+    for split in splits:
+        writer.add(split, [end])
+    left = part.max_bytes
+    for texts, sizes in _batches(documents):
+        for text, size, ids in zip(texts, sizes, tokenizer.encode_batch(texts), strict=True):
+            if left <= 0:
+                break
+            held_out = part.validation_only or sources.is_held_out(text, fraction)
+            split = "validation" if held_out else "train"
+            writer.add(split, [ids.astype(writer.dtype), end])
+            counts[split]["documents"] += 1
+            counts[split]["tokens"] += len(ids) + 1
+            counts[split]["bytes"] += size
+            left -= size
+            progress.update(size)
+        if left <= 0:
+            break
+    writer.close()
+    return counts
+
+
+def _batches(documents: Iterator[tuple[str, str]]) -> Iterator[tuple[list[str], list[int]]]:
+    """Texts with their sizes in bytes, about 4 MB at a time."""
+    texts, sizes, total = [], [], 0
+    for _, text in documents:
+        texts.append(text)
+        sizes.append(len(text.encode("utf-8")))
+        total += sizes[-1]
+        if total >= _BATCH_BYTES:
+            yield texts, sizes
+            texts, sizes, total = [], [], 0
+    if texts:
+        yield texts, sizes
+
+
+class _BlockWriter:
+    """Token arrays in, a TFDS data set of blocks out, in the order they come.
+
+    TFDS's sequential writer, since its generator-based builders hold a split of up to 1 GB in
+    memory and spill what goes beyond through TensorFlow.
+    """
+
+    def __init__(self, folder: pathlib.Path, splits: tuple[str, ...], tokenizer: Tokenizer):
+        import tensorflow_datasets as tfds
+        from tensorflow_datasets.core import sequential_writer
+
+        self.dtype = np.dtype(np.uint16 if tokenizer.vocab_size <= 1 << 16 else np.uint32)
+        tokens = tfds.features.Tensor(
+            shape=(None,), dtype=self.dtype.type, encoding=tfds.features.Encoding.BYTES
+        )
+        identity = tfds.core.DatasetIdentity(
+            name="tokens",
+            version=tfds.core.Version("1.0.0"),
+            data_dir=os.fspath(folder),
+            module_name=__name__,
+        )
+        info = tfds.core.DatasetInfo(
+            builder=identity,
+            description="A stream of token ids in blocks.",
+            features=tfds.features.FeaturesDict({"tokens": tokens}),
+            disable_shuffling=True,
+        )
+        folder.mkdir(parents=True)
+        self._folder = folder
+        self._writer = sequential_writer.SequentialWriter(
+            info, max_examples_per_shard=SHARD_BLOCKS, file_format="array_record"
+        )
+        self._writer.initialize_splits(list(splits))
+        self._pending: dict[str, list[np.ndarray]] = {split: [] for split in splits}
+        self._lengths = dict.fromkeys(splits, 0)
+        self._blocks = dict.fromkeys(splits, 0)
+
+    def add(self, split: str, arrays: list[np.ndarray]) -> None:
+        self._pending[split] += arrays
+        self._lengths[split] += sum(len(array) for array in arrays)
+        if self._lengths[split] >= _WRITE_BLOCKS * BLOCK_TOKENS:
+            self._flush(split, whole_blocks=True)
+
+    def _flush(self, split: str, whole_blocks: bool) -> None:
+        tokens = np.concatenate(self._pending[split])
+        end = len(tokens) // BLOCK_TOKENS * BLOCK_TOKENS if whole_blocks else len(tokens)
+        blocks = [
+            {"tokens": tokens[start : min(start + BLOCK_TOKENS, end)]}
+            for start in range(0, end, BLOCK_TOKENS)
+        ]
+        self._writer.add_examples({split: blocks})
+        self._blocks[split] += len(blocks)
+        self._pending[split] = [tokens[end:]]
+        self._lengths[split] = len(tokens) - end
+
+    def close(self) -> None:
+        import tensorflow_datasets as tfds
+
+        for split, length in self._lengths.items():
+            if length:
+                self._flush(split, whole_blocks=False)
+        self._writer.close_all()
+        # The library that writes the files does not always report a write that failed.
+        builder = tfds.builder_from_directory(os.fspath(self._folder))
+        for split, blocks in self._blocks.items():
+            stored = builder.as_data_source(split=split)
+            if len(stored) != blocks or not len(stored[blocks - 1]["tokens"]):
+                raise OSError(errno.EIO, "token shards were not written whole", str(self._folder))
+
+
+def _counts(written: list[dict], tokenizer: Tokenizer, partial: pathlib.Path) -> dict:
+    totals = {}
+    for split in ("train", "validation"):
+        of_split = [part["splits"][split] for part in written if split in part["splits"]]
+        total = {
+            key: sum(counts[key] for counts in of_split) for key in ("documents", "tokens", "bytes")
+        }
+        total["bytes_per_token"] = total["bytes"] / max(1, total["tokens"])
+        totals[split] = total
+    files = {
+        str(file.relative_to(partial)): file.stat().st_size
+        for part in written
+        for file in sorted((partial / part["name"]).iterdir())
+        if "array_record" in file.name
+    }
+    return totals | {
+        "vocab_size": tokenizer.vocab_size,
+        "end_of_text": tokenizer.end_of_text,
+        "block_tokens": BLOCK_TOKENS,
+        "sources": written,
+        "files": files,
+    }
+
+
+def _check_not_empty(config: ml_collections.ConfigDict, counts: dict) -> None:
+    for part in counts["sources"]:
+        if not any(split["documents"] for split in part["splits"].values()):
+            raise InputError(f"the source {part['source']} has no text: {sources.ALTERNATIVES}")
+    if not counts["train"]["documents"]:
+        raise InputError(
+            f"no document of {config.data.source} is left to train on: lower "
+            "config.data.validation_fraction"
+        )
+    if not counts["validation"]["documents"]:
+        raise InputError(
+            f"none of the {counts['train']['documents']} documents of {config.data.source} falls "
+            "into the validation split: raise config.data.validation_fraction, or lower "
+            "config.data.document_bytes for plain text"
+        )
