@@ -77,7 +77,7 @@ def get_config() -> ConfigDict:
     config.model.tied = placeholder(bool)
     # Of activations and matrix products; parameters and optimizer state are float32.
     config.model.dtype = "float32"
-    # "xla", "cudnn" (GPU), "splash" (TPU), or "auto": the fastest of them that will do.
+    # "xla", "blocked" (CPU), "cudnn" (GPU), "splash" (TPU), or "auto": the fastest that will do.
     config.model.attention = "auto"
     # What the backward pass recomputes: "none", "dots" (all but matrix products), "full".
     config.model.remat = "none"

@@ -34,7 +34,7 @@ def one_line_errors() -> Iterator[None]:
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        _leave(f"error: the disk is full ({error.filename}): make room and start again", 2)
+        _leave(f"error: the disk is full ({error.filename}): free some room and start again", 2)
     except KeyboardInterrupt:
         _leave("interrupted", 130)
 

@@ -97,7 +97,8 @@ def run(config: ml_collections.ConfigDict, workdir: str) -> None:
         if not _is_disk_full(error):
             raise
         raise InputError(
-            f"the disk of {partial} is full: make room and start again, finished sources are kept"
+            f"the disk of {partial} is full: free some room and start again; "
+            "finished sources are kept"
         ) from error
 
 

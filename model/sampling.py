@@ -1,5 +1,6 @@
 """Choosing the next token from logits."""
 
+import math
 from typing import NamedTuple
 
 import jax
@@ -33,7 +34,7 @@ def sampling(
       ValueError: a setting outside its range.
     """
     for name, value, valid, allowed in (
-        ("temperature", temperature, temperature >= 0, "at least 0"),
+        ("temperature", temperature, 0 <= temperature < math.inf, "at least 0 and finite"),
         ("top_k", top_k, top_k >= 0, "at least 0"),
         ("top_p", top_p, 0 < top_p <= 1, "above 0 and at most 1"),
         ("min_p", min_p, 0 <= min_p <= 1, "between 0 and 1"),
@@ -63,7 +64,9 @@ def choose(logits: Array, keys: Array, settings: Sampling) -> tuple[Array, Array
       temperature 1.
     """
     greedy = settings.temperature == 0
-    tempered = logits / jnp.where(greedy, 1.0, settings.temperature)[:, None]
+    # Relative to the largest, so that a tiny temperature gives no infinity but the largest itself.
+    relative = logits - jnp.max(logits, axis=-1, keepdims=True)
+    tempered = relative / jnp.where(greedy, 1.0, settings.temperature)[:, None]
     ordered = jnp.sort(tempered, axis=-1, descending=True)  # [B, V]
     probabilities = jax.nn.softmax(ordered, axis=-1)
     V = logits.shape[-1]

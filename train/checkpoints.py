@@ -86,12 +86,16 @@ class Checkpoints:
         step = self.newest_intact()
         if step is None:
             return None
-        saved = self._manager.restore(
-            step,
-            args=ocp.args.Composite(
-                state=ocp.args.StandardRestore(like), record=ocp.args.JsonRestore()
-            ),
+        args = ocp.args.Composite(
+            state=ocp.args.StandardRestore(like), record=ocp.args.JsonRestore()
         )
+        try:
+            saved = self._manager.restore(step, args=args)
+        except ValueError as error:
+            raise InputError(
+                f"the checkpoint of step {step} in {self._steps} is of another model "
+                f"({str(error).splitlines()[0][:200]}): give another --workdir"
+            ) from error
         return saved["state"], saved["record"]
 
     def newest_intact(self) -> int | None:

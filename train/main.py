@@ -11,7 +11,6 @@ Exit status: 0 done, 1 the loss diverged, 2 something in the call or the input m
 128 + n stopped by signal n with everything saved.
 """
 
-import errno
 import importlib
 import json
 import os
@@ -24,7 +23,7 @@ import jax
 from absl import app, flags, logging
 from ml_collections import ConfigDict, config_flags
 
-from data.errors import InputError
+from data.errors import InputError, one_line_errors
 from data.run_folder import write_atomically
 from train.loop import Diverged, Stopped
 
@@ -119,20 +118,23 @@ def _start(config: ConfigDict) -> None:
 
 def parse(argv: list[str]) -> list[str]:
     """absl's parser, with one sentence for a config key that does not exist."""
-    try:
-        return app.parse_flags_with_usage(argv)
-    except (KeyError, AttributeError) as error:
-        near = re.search(r'Did you mean "(.+?)" instead of "(.+?)"', str(error))
-        if near:
-            _leave(f"error: no config key {near[2]!r}; did you mean {near[1]!r}?", 2)
-        _leave(f"error: no config key {error}; configs/defaults.py lists them all", 2)
-    except TypeError as error:
-        _leave(f"error: {error}", 2)
+    with one_line_errors():
+        try:
+            return app.parse_flags_with_usage(argv)
+        except (KeyError, AttributeError) as error:
+            near = re.search(r'Did you mean "(.+?)" instead of "(.+?)"', str(error))
+            if near:
+                raise InputError(f"no config key {near[2]!r}; did you mean {near[1]!r}?") from error
+            raise InputError(
+                f"no config key {error}; configs/defaults.py lists them all"
+            ) from error
+        except TypeError as error:  # a value of another type than the key's
+            raise InputError(str(error)) from error
 
 
 def main(argv: list[str]) -> None:
     logging.set_verbosity(logging.WARNING)
-    try:
+    with one_line_errors():
         if len(argv) > 1:
             raise InputError(f"unexpected argument {argv[1]!r}; settings are --config.key=value")
         config = _config()
@@ -140,28 +142,13 @@ def main(argv: list[str]) -> None:
         _start(config)
         if jax.process_index() == 0:
             claim(config, workdir)
-        run(config, workdir)
-    except InputError as error:
-        _leave(f"error: {error}", 2)
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        _leave(
-            f"error: the disk is full ({error.filename or workdir}); free some room and run the "
-            "same command again",
-            2,
-        )
-    except Diverged as error:
-        _leave(f"error: {error}", 1)
-    except Stopped as stopped:
-        _leave(str(stopped), 128 + stopped.signum)
-    except KeyboardInterrupt:
-        _leave("interrupted; the same command goes on from what is saved", 130)
-
-
-def _leave(sentence: str, status: int) -> None:
-    print(sentence, file=sys.stderr)
-    sys.exit(status)
+        try:
+            run(config, workdir)
+        except Diverged as error:
+            sys.exit(f"error: {error}")
+        except Stopped as stopped:
+            print(stopped, file=sys.stderr)
+            sys.exit(128 + stopped.signum)
 
 
 if __name__ == "__main__":

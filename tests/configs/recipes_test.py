@@ -95,7 +95,7 @@ class ScalingTest(absltest.TestCase):
     def test_auto_attention_follows_the_platform(self):
         config = defaults.get_config()
         config.model.depth, config.model.dtype = 2, "bfloat16"
-        for platform, backend in (("cpu", "xla"), ("gpu", "cudnn"), ("tpu", "splash")):
+        for platform, backend in (("cpu", "blocked"), ("gpu", "cudnn"), ("tpu", "splash")):
             self.assertEqual(resolve(config, 1000, platform)[1].attention, backend)
         config.train.separate_documents = True
         self.assertEqual(resolve(config, 1000, "gpu")[1].attention, "xla")
