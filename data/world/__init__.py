@@ -1,0 +1,1 @@
+"""A small world of real facts, told in documents of its own making: a corpus without a download."""
