@@ -22,9 +22,18 @@ def get_config() -> ConfigDict:
     config.model.head_dim = 32
     config.model.mlp = "relu2"
     config.model.context = 64
+    # Wavelengths of 6 to 450 tokens: of 10,000's, most are longer than the context. Worth 0.03
+    # nats at this length of training.
+    config.model.rope_theta = 100.0
     config.mesh.cpu_devices = 2
-    config.train.steps = 300
-    config.train.batch = 24
+    # Tuned for the fewest seconds to 1.88 nats per character on the last tenth of the text. Small
+    # batches learn more from a token; below 16 rows the optimizer's share of a step outweighs it.
+    config.train.steps = 240
+    config.train.batch = 16
+    config.train.muon_learning_rate = 0.03
+    config.train.learning_rate = 0.015
+    config.train.weight_decay = 0.0
+    config.train.decay = 0.9
     config.watch.prompts = ("ROMEO:",)
     config.watch.eval_steps = 100
     return config

@@ -91,7 +91,7 @@ CHOICES = {
     "mlp": ("swiglu", "gelu", "relu2"),
     "position": ("rope", "learned"),
     "dtype": ("float32", "bfloat16", "float16"),
-    "attention": ("xla", "cudnn", "splash"),
+    "attention": ("xla", "blocked", "cudnn", "splash"),
     "remat": ("none", "dots", "full"),
 }
 

@@ -87,11 +87,16 @@ def generate(
     Returns:
       [B, steps] int32 tokens and [B] int32 how many of them are the row's own: `end` and what
       stands after it are not.
+
+    Raises:
+      ValueError: prompts and steps exceed config.context.
     """
     B, P = prompts.shape
-    start = prefill(
-        params, config, prompts, lengths, keys, settings, min(config.context, P + steps), vocab_size
-    )
+    if P + steps > config.context:
+        raise ValueError(
+            f"prompts of {P} tokens and {steps} more do not fit the context of {config.context}"
+        )
+    start = prefill(params, config, prompts, lengths, keys, settings, P + steps, vocab_size)
 
     def unfinished(carry: tuple[Array, Decoding, Array, Array]) -> Array:
         i, _, _, counts = carry

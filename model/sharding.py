@@ -25,6 +25,7 @@ RULES: dict[str | None, str | tuple[str, ...] | None] = {
     "mlp": "tensor",
     "vocab": "tensor",
     "batch": ("data", "fsdp"),
+    "matrices": ("data", "fsdp", "tensor"),
 }
 
 

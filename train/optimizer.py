@@ -8,6 +8,7 @@ from ml_collections import ConfigDict
 from optax.contrib import MuonDimensionNumbers, muon
 
 from model.parameters import Param
+from model.sharding import constrain
 
 
 def schedule(config: ConfigDict, peak: float) -> optax.Schedule:
@@ -60,7 +61,7 @@ def optimizer(config: ConfigDict, declarations: dict[str, Any]) -> optax.Gradien
             declarations,
             is_leaf=is_param,
         )
-        update = muon(
+        orthogonalised = muon(
             schedule(config, config.muon_learning_rate),
             adam_learning_rate=rate,
             adam_b1=config.beta1,
@@ -69,6 +70,27 @@ def optimizer(config: ConfigDict, declarations: dict[str, Any]) -> optax.Gradien
             adam_weight_decay=0.0,
             muon_weight_dimension_numbers=dimensions,
         )
+        update = optax.chain(_each_matrix_on_one_device(dimensions), orthogonalised)
     if config.clip == 0:
         return update
     return optax.chain(optax.clip_by_global_norm(config.clip), update)
+
+
+def _each_matrix_on_one_device(dimensions: dict[str, Any]) -> optax.GradientTransformation:
+    """Lays out the gradients of stacked matrices so that each is whole and on one device.
+
+    Otherwise every device orthogonalises all of them, or, where they are split, the products of
+    every iteration wait for the network.
+    """
+
+    def place(gradients: dict[str, Any], params: Any = None) -> dict[str, Any]:
+        return jax.tree.map(
+            lambda dimension, gradient: (
+                gradient if dimension is None else constrain(gradient, "matrices", None, None)
+            ),
+            dimensions,
+            gradients,
+            is_leaf=lambda node: node is None or isinstance(node, MuonDimensionNumbers),
+        )
+
+    return optax.stateless(place)

@@ -1,0 +1,83 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+from absl.testing import absltest, parameterized
+
+from model.losses import token_log_probs
+
+
+def example(B, T, D, V, seed=0):
+    random = np.random.default_rng(seed)
+    hidden = jnp.asarray(random.standard_normal((B, T, D)), jnp.float32)
+    matrix = jnp.asarray(random.standard_normal((V, D)), jnp.float32)
+    return hidden, matrix, jnp.asarray(random.integers(0, V, (B, T)), jnp.int32)
+
+
+def reference(hidden, matrix, targets):
+    log_probs = jax.nn.log_softmax(hidden @ matrix.T)
+    return jnp.take_along_axis(log_probs, targets[..., None], axis=-1)[..., 0]
+
+
+class TokenLogProbsTest(parameterized.TestCase):
+    def test_by_hand(self):
+        # Logits (0, log 3): probabilities 1/4 and 3/4.
+        hidden = jnp.ones((1, 2, 1))
+        matrix = jnp.log(jnp.array([[1.0], [3.0]]))
+        got = token_log_probs(hidden, matrix, jnp.array([[0, 1]]))
+        np.testing.assert_allclose(got, np.log([[0.25, 0.75]]), rtol=1e-6)
+
+    @parameterized.parameters(0, 1, 4, 5, 13, 100)
+    def test_values_and_gradients_whatever_the_chunk(self, chunk):
+        hidden, matrix, targets = example(3, 13, 8, 29)
+        weights = jnp.asarray(np.random.default_rng(1).random((3, 13)), jnp.float32)
+
+        def weighted(function):
+            def total(hidden, matrix):
+                scores = function(hidden, matrix)
+                return jnp.sum(weights * scores), scores
+
+            return jax.jit(jax.value_and_grad(total, argnums=(0, 1), has_aux=True))(hidden, matrix)
+
+        (_, scores), gradients = weighted(lambda h, m: token_log_probs(h, m, targets, chunk))
+        (_, expected), expected_gradients = weighted(lambda h, m: reference(h, m, targets))
+        self.assertEqual(scores.shape, (3, 13))
+        np.testing.assert_allclose(scores, expected, atol=1e-5)
+        jax.tree.map(
+            lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), gradients, expected_gradients
+        )
+
+    def test_large_logits_do_not_overflow(self):
+        hidden, matrix, targets = example(2, 6, 8, 11)
+        scores, gradient = jax.value_and_grad(
+            lambda h: token_log_probs(h, matrix, targets, 4).sum()
+        )(hidden * 1e4)
+        self.assertTrue(np.isfinite(scores))
+        self.assertTrue(np.isfinite(gradient).all())
+
+    @parameterized.parameters(0, 4)
+    def test_bfloat16_activations_give_float32_scores(self, chunk):
+        hidden, matrix, targets = example(2, 8, 16, 31)
+        got = token_log_probs(hidden.astype(jnp.bfloat16), matrix, targets, chunk)
+        self.assertEqual(got.dtype, jnp.float32)
+        rounded = [x.astype(jnp.bfloat16).astype(jnp.float32) for x in (hidden, matrix)]
+        # Inputs are rounded; the sum and the softmax are not.
+        np.testing.assert_allclose(got, reference(*rounded, targets), atol=1e-4)
+
+    def test_chunks_bound_the_memory(self):
+        hidden, matrix, targets = example(2, 64, 16, 8192)
+
+        def temporary_bytes(chunk):
+            def loss(hidden, matrix):
+                return token_log_probs(hidden, matrix, targets, chunk).sum()
+
+            compiled = jax.jit(jax.grad(loss, argnums=(0, 1))).lower(hidden, matrix).compile()
+            return compiled.memory_analysis().temp_size_in_bytes
+
+        logits = 4 * 2 * 64 * 8192
+        self.assertGreaterEqual(temporary_bytes(0), logits)
+        # A chunk is an eighth of the logits, and the matrix and its gradient an eighth each.
+        self.assertLess(temporary_bytes(8), logits * 0.75)
+
+
+if __name__ == "__main__":
+    absltest.main()
