@@ -8,7 +8,7 @@ from jax import Array
 
 from model.config import ModelConfig
 from model.sampling import Sampling, choose
-from model.transformer import Cache, empty_cache, hidden_states_cached, logits
+from model.transformer import Cache, empty_cache, hidden_states_cached, logits, unstacked
 
 
 class Decoding(NamedTuple):
@@ -96,6 +96,7 @@ def generate(
         raise ValueError(
             f"prompts of {P} tokens and {steps} more do not fit the context of {config.context}"
         )
+    params = unstacked(params, config)  # once, outside the loop
     start = prefill(params, config, prompts, lengths, keys, settings, P + steps, vocab_size)
 
     def unfinished(carry: tuple[Array, Decoding, Array, Array]) -> Array:

@@ -38,8 +38,13 @@ def hidden_states(
 
     Returns:
       [B, T, D] in config.dtype, after the last norm.
+
+    Raises:
+      ValueError: rows longer than config.context.
     """
     T = tokens.shape[1]
+    if T > config.context:
+        raise ValueError(f"rows of {T} tokens do not fit the context of {config.context}")
     x = _embed(params, config, tokens, jnp.arange(T) if positions is None else positions)
     rotary = _rotary(config, jnp.arange(T)[None] if positions is None else positions)
 

@@ -34,8 +34,9 @@ def optimizer(config: ConfigDict, declarations: dict[str, Any]) -> optax.Gradien
     """The optimizer of `config.train` for parameters declared so.
 
     "adamw" (arXiv 1711.05101), or "muon" (Jordan et al. 2024): orthogonalised momentum for each
-    layer's matrices, AdamW for embeddings, unembedding, norms and biases. Weight decay applies to
-    matrices only. Gradients are clipped by their global norm first.
+    layer's matrices, AdamW for embeddings, unembedding, norms and biases. optax gives both halves
+    of "muon" Nesterov momentum, so its AdamW is NAdam. Weight decay applies to matrices only, with
+    "muon" to those of the layers only. Gradients are clipped by their global norm first.
     """
 
     def matrix(param: Param) -> bool:

@@ -75,7 +75,7 @@ def make_step(
         )
         changes, opt_state = update.update(gradient, current.optimizer, current.params)
         params = optax.apply_updates(current.params, changes)
-        metrics["gradient_norm"] = (optax.global_norm(gradient), jnp.ones(()))
+        metrics["gradient_norm"] = (optax.tree.norm(gradient), jnp.ones(()))
         following = state.State(
             step=current.step + 1,
             params=params,
@@ -210,8 +210,13 @@ def total_loss(
         return loss(params, architecture, batch)
 
     def total(params: dict[str, Any], batches: Iterable[loop.Batch]) -> tuple[float, float]:
-        parts = [of_batch(params, loop.to_devices(batch, mesh))["loss"] for batch in batches]
-        nats, targets = (sum(float(x) for x in column) for column in zip(*parts, strict=True))
+        nats = targets = 0.0
+        for batch in batches:
+            metrics = of_batch(params, loop.to_devices(batch, mesh))
+            # Waiting for each: with many independent calls in flight, the sums over several CPU
+            # devices can wait for one another for ever.
+            batch_nats, batch_targets = jax.device_get(metrics["loss"])
+            nats, targets = nats + float(batch_nats), targets + float(batch_targets)
         return nats, targets
 
     return total
