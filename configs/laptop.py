@@ -3,7 +3,9 @@
     bash launch/laptop.sh
     python -m train.main --config=configs/laptop.py
 
-Needs two cores and 2 GB of memory.
+Needs two cores. 1.9M parameters, 3.7M tokens. Run once, on two cores (AMD EPYC, AVX-512) shared
+with other programs: 18 minutes of CPU time, 41 by the clock; validation loss 0.934 nats a token,
+0.340 bits a byte; English sentences, many of whose facts are wrong.
 """
 
 from ml_collections import ConfigDict

@@ -1,0 +1,251 @@
+"""Tokens per second of Primer's train step against PyTorch's, on this machine's CPU.
+
+    python -m benchmarks.train_step [--sizes=1M,3.5M,11M] [--rounds=9]
+
+Both sides train the same Qwen3 on the same rows from the same weights: `train.pretrain.make_step`
+here, with the settings that the recipes for a CPU use, and there `Qwen3ForCausalLM` of the
+`transformers` library, eager, with PyTorch's fused attention and fused AdamW; float32, 16 rows of
+256 tokens a step, gradients clipped, one thread or virtual device a core. They take steps in turn,
+and medians are compared, so that what else the machine does hits both. Losses are compared too:
+a step that computes something else has no speed.
+
+The fraction of peak is tokens/s · `model.parameters.flops_per_token` / `train.peak.matmul_peak`:
+6 FLOPs a token for every weight that multiplies, 12 · L · H · head_dim · T for attention, causal
+half included, over the speed of 1024 × 1024 matrix products in JAX on the same cores.
+
+Needs PyTorch and transformers beside requirements-dev.txt.
+"""
+
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from absl import app, flags, logging
+
+from configs import defaults
+from model.config import ModelConfig, from_mapping
+from model.parameters import count, flops_per_token, parameters
+from model.sharding import make_mesh
+from train import loop, state
+from train.optimizer import optimizer
+from train.peak import matmul_peak
+from train.pretrain import make_step
+
+ROWS, CONTEXT = 16, 256
+
+
+class Size(NamedTuple):
+    """`rows` is how many rows a device takes at a time: as many as its cache holds."""
+
+    vocab_size: int
+    layers: int
+    width: int
+    heads: int
+    head_dim: int
+    mlp_width: int
+    tied: bool
+    rows: int
+
+    def architecture(self) -> ModelConfig:
+        fields = self._asdict()
+        del fields["rows"]
+        return from_mapping({"context": CONTEXT, "attention": "blocked", **fields})
+
+
+SIZES = {
+    "1M": Size(2048, 4, 128, 4, 32, 344, tied=True, rows=1),
+    "3.5M": Size(2048, 6, 192, 6, 32, 512, tied=False, rows=2),
+    "11M": Size(4096, 8, 320, 5, 64, 864, tied=True, rows=2),
+}
+
+CHOSEN = flags.DEFINE_list("sizes", list(SIZES), f"Which of {', '.join(SIZES)} to measure.")
+ROUNDS = flags.DEFINE_integer("rounds", 9, "Timed steps of each side.", lower_bound=1)
+
+# A step, taken once: returns the loss before it, when all of it is done.
+Step = Callable[[], float]
+
+
+def primer(
+    architecture: ModelConfig, rows: int, batch: loop.Batch
+) -> tuple[Step, dict[str, np.ndarray]]:
+    """Our step, and the weights it starts from under the names of `transformers`."""
+    train = _settings()
+    declarations = parameters(architecture)
+    update = optimizer(train, declarations)
+    mesh = make_mesh(-1, 1, 1)
+    accumulate = ROWS // mesh.size // rows
+    with jax.set_mesh(mesh):
+        places = jax.tree.map(
+            lambda leaf: leaf.sharding, state.layout(declarations, update, False, mesh)
+        )
+        current = state.initial(jax.random.key(0), declarations, update, False)
+        params = _perturbed(current.params)
+        current = jax.device_put(current.replace(params=params), places)
+        compiled = jax.jit(
+            make_step(architecture, update, accumulate),
+            out_shardings=(places, None),
+            donate_argnums=0,
+        )
+
+    def step() -> float:
+        nonlocal current
+        with jax.set_mesh(mesh):
+            current, metrics = compiled(current, loop.to_devices(batch, mesh))
+        total, targets = jax.block_until_ready((current, metrics))[1]["loss"]
+        return float(total / targets)
+
+    return step, _named(params, architecture)
+
+
+def pytorch(architecture: ModelConfig, weights: dict[str, np.ndarray], batch: loop.Batch) -> Step:
+    """The same step by PyTorch and transformers."""
+    import torch
+    import transformers
+
+    torch.set_num_threads(os.cpu_count())
+    model = transformers.Qwen3ForCausalLM(
+        transformers.Qwen3Config(
+            vocab_size=architecture.vocab_size,
+            hidden_size=architecture.width,
+            intermediate_size=architecture.mlp_width,
+            num_hidden_layers=architecture.layers,
+            num_attention_heads=architecture.heads,
+            num_key_value_heads=architecture.kv_heads,
+            head_dim=architecture.head_dim,
+            max_position_embeddings=architecture.context,
+            rms_norm_eps=architecture.norm_eps,
+            rope_theta=architecture.rope_theta,
+            tie_word_embeddings=architecture.tied,
+            use_cache=False,
+            attn_implementation="sdpa",
+        )
+    ).float()
+    absent = model.load_state_dict({k: torch.tensor(v) for k, v in weights.items()}, strict=False)
+    if absent.unexpected_keys or set(absent.missing_keys) - {"lm_head.weight"}:
+        raise RuntimeError(f"transformers names its weights otherwise: {absent}")
+    train = _settings()
+    matrices = [p for p in model.parameters() if p.ndim == 2]
+    vectors = [p for p in model.parameters() if p.ndim == 1]
+    adamw = torch.optim.AdamW(
+        [
+            {"params": matrices, "weight_decay": train.weight_decay},
+            {"params": vectors, "weight_decay": 0.0},
+        ],
+        lr=train.learning_rate,
+        betas=(train.beta1, train.beta2),
+        fused=True,
+    )
+    inputs, targets = (torch.tensor(batch[name]).long() for name in ("inputs", "targets"))
+
+    def step() -> float:
+        adamw.zero_grad(set_to_none=True)
+        logits = model(input_ids=inputs).logits
+        loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten())
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), train.clip)
+        adamw.step()
+        return loss.item()
+
+    return step
+
+
+def _settings() -> Any:
+    train = defaults.get_config().train
+    train.optimizer = "adamw"
+    train.learning_rate = 1e-3
+    train.steps = 1000
+    train.warmup = train.decay = 0.0
+    return train
+
+
+def _perturbed(params: dict[str, Any]) -> dict[str, Any]:
+    # Initial values have output projections of zero, which would hide most of the gradient from
+    # the comparison of losses.
+    random = np.random.default_rng(0)
+    return jax.tree.map(
+        lambda x: x + 0.02 * random.standard_normal(x.shape).astype(np.float32), params
+    )
+
+
+def _named(params: dict[str, Any], architecture: ModelConfig) -> dict[str, np.ndarray]:
+    params = jax.device_get(params)
+    names = {
+        ("attention", "norm"): "input_layernorm",
+        ("attention", "query"): "self_attn.q_proj",
+        ("attention", "key"): "self_attn.k_proj",
+        ("attention", "value"): "self_attn.v_proj",
+        ("attention", "output"): "self_attn.o_proj",
+        ("attention", "query_norm"): "self_attn.q_norm",
+        ("attention", "key_norm"): "self_attn.k_norm",
+        ("mlp", "norm"): "post_attention_layernorm",
+        ("mlp", "gate"): "mlp.gate_proj",
+        ("mlp", "up"): "mlp.up_proj",
+        ("mlp", "down"): "mlp.down_proj",
+    }
+    named = {
+        "model.embed_tokens.weight": params["embedding"],
+        "model.norm.weight": params["norm"]["scale"],
+    }
+    if not architecture.tied:
+        named["lm_head.weight"] = params["unembedding"]
+    for (half, part), theirs in names.items():
+        (stacked,) = params["layers"][half][part].values()
+        for layer, values in enumerate(stacked):
+            named[f"model.layers.{layer}.{theirs}.weight"] = values.T  # theirs is [out, in]
+    return named
+
+
+def measure(size: Size, rounds: int) -> str:
+    """One line of the table."""
+    tokens = np.random.default_rng(0).integers(
+        0, size.vocab_size, (ROWS, CONTEXT + 1), dtype=np.int32
+    )
+    batch = {
+        "inputs": tokens[:, :-1],
+        "targets": tokens[:, 1:],
+        "mask": np.ones((ROWS, CONTEXT), np.float32),
+    }
+    architecture = size.architecture()
+    ours, weights = primer(architecture, size.rows, batch)
+    theirs = pytorch(architecture, weights, batch)
+    for number in range(3):  # compiles and warms up
+        losses = ours(), theirs()
+        if abs(losses[0] - losses[1]) > 2e-4:
+            raise RuntimeError(f"the losses of step {number} differ: {losses}; nothing to compare")
+    seconds: tuple[list[float], list[float]] = [], []
+    for _ in range(rounds):
+        for step, times in zip((ours, theirs), seconds, strict=True):
+            start = time.perf_counter()
+            step()
+            times.append(time.perf_counter() - start)
+    rates = [ROWS * CONTEXT / statistics.median(times) for times in seconds]
+    peak = matmul_peak(make_mesh(-1, 1, 1), "float32")
+    flops = flops_per_token(architecture, CONTEXT)
+    return (
+        f"{count(architecture):>10,} parameters  Primer {rates[0]:>7,.0f} tokens/s "
+        f"({rates[0] * flops / peak:.2f} of {peak / 1e9:.0f} GFLOP/s)  PyTorch {rates[1]:>7,.0f} "
+        f"({rates[1] * flops / peak:.2f})  ratio {rates[0] / rates[1]:.2f}"
+    )
+
+
+def main(argv: list[str]) -> None:
+    logging.set_verbosity(logging.WARNING)
+    if unknown := [name for name in CHOSEN.value if name not in SIZES] + argv[1:]:
+        sys.exit(f"error: {unknown[0]!r} is none of the sizes {', '.join(SIZES)}")
+    try:
+        import torch  # noqa: F401
+        import transformers  # noqa: F401
+    except ImportError as error:
+        sys.exit(f"error: there is no {error.name} to compare with: pip install torch transformers")
+    jax.config.update("jax_num_cpu_devices", os.cpu_count())
+    for name in CHOSEN.value:
+        print(measure(SIZES[name], ROUNDS.value), flush=True)
+
+
+if __name__ == "__main__":
+    app.run(main)
