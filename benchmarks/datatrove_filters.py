@@ -1,0 +1,102 @@
+"""What datatrove makes of texts: the other side of `benchmarks.web_filters`.
+
+Runs in an environment of its own: datatrove 0.10, spacy, tldextract, pyahocorasick, fasteners,
+fasttext-numpy2-wheel and xxhash below 4. Reads one JSON object from standard input and writes one
+to standard output.
+"""
+
+import json
+import sys
+import time
+
+
+def decisions(filters: dict, documents: list[dict]) -> dict:
+    """name -> one [passes, reason, text afterwards] a document, and the CPU seconds."""
+    from datatrove.data import Document
+    from datatrove.utils import text as datatrove_text
+
+    found = {}
+    for name, one in filters.items():
+        rows, seconds = [], 0.0
+        for document in documents:
+            # Every filter is timed with its own cutting into words.
+            datatrove_text.split_into_parts.cache_clear()
+            copy = Document(text=document["text"], id="0", metadata={"url": document["url"]})
+            started = time.process_time()
+            outcome = one(copy)
+            seconds += time.process_time() - started
+            passes, reason = outcome if isinstance(outcome, tuple) else (outcome, "")
+            rows.append([bool(passes), reason, copy.text])
+        found[name] = {"rows": rows, "seconds": seconds}
+    return found
+
+
+def signatures(texts: list[str]) -> tuple[list[list[list[int]] | None], float]:
+    """A document's 14 bands of 8 hashes, and the CPU seconds."""
+    import tempfile
+
+    from datatrove.pipeline.dedup.minhash import MinhashDedupSignature
+
+    with tempfile.TemporaryDirectory() as folder:
+        step = MinhashDedupSignature(folder)
+        started = time.process_time()
+        found = []
+        for text in texts:
+            shingles = step.get_shingles(text)
+            found.append(
+                [list(map(int, b)) for b in step.get_signature(shingles)] if shingles.size else None
+            )
+        return found, time.process_time() - started
+
+
+def main() -> None:
+    from datatrove.data import Document
+    from datatrove.pipeline.filters import (
+        C4QualityFilter,
+        FineWebQualityFilter,
+        GopherQualityFilter,
+        GopherRepetitionFilter,
+        LanguageFilter,
+        URLFilter,
+    )
+    from datatrove.pipeline.formatters import PIIFormatter
+    from fasttext.FastText import _FastText
+
+    question = json.load(sys.stdin)
+    language = LanguageFilter(languages=["en"])
+    # The compressed model that both sides can have without a download.
+    language.model._model = _FastText(question["model"])
+    lists = question["urls"]
+    address = URLFilter(
+        extra_domains=lists["domains"],
+        extra_urls=lists["urls"],
+        banned_words=lists["banned_words"],
+        banned_subwords=lists["banned_substrings"],
+        soft_banned_words=lists["soft_words"],
+        use_integrated_lists=False,
+    )
+    address.tldextractor = type(address.tldextractor)(suffix_list_urls=())  # no download
+
+    def pii(document: Document) -> bool:
+        return PIIFormatter().format(document.text) == document.text
+
+    c4 = C4QualityFilter(filter_no_terminal_punct=False)
+    c4.stat_update = lambda *arguments, **named: None
+    filters = {
+        "language": language.filter,
+        "gopher_repetition": GopherRepetitionFilter().filter,
+        "gopher_quality": GopherQualityFilter().filter,
+        "c4": c4.filter,
+        "fineweb": FineWebQualityFilter().filter,
+        "pii": pii,
+    }
+    answer = decisions(filters, question["documents"])
+    answer |= decisions(
+        {"urls": address.filter}, [{"text": "", "url": u} for u in question["addresses"]]
+    )
+    answer["minhash"], answer["minhash_seconds"] = signatures(question["pairs"])
+    json.dump(answer, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""The report's section on the web: the funnel, pages kept and dropped, the filters' precision.
+
+Everything that comes from a page is escaped. The section is one string of HTML that refers to
+nothing outside of itself.
+"""
+
+import base64
+import html
+from collections.abc import Mapping
+from typing import Any
+
+from data.web import funnel, measure, sinks
+
+# What stands before a step's examples; steps that drop nothing have none.
+_NAMES = (*measure.STEPS, "pii")
+
+
+def section(folder: str, figures: Mapping[str, float]) -> str:
+    """The section of a finished run.
+
+    Args:
+        folder: what the pipeline wrote.
+        figures: of report.json; those that begin with "web/" are shown.
+    """
+    account = sinks.read_json(f"{folder}/{funnel.STATS}")
+    examples = sinks.read_json(f"{folder}/{funnel.EXAMPLES_FILE}")
+    return "\n".join(
+        [
+            '<section id="web"><h2>The web, filtered</h2>',
+            _summary(account, figures),
+            _picture(account),
+            _funnel_table(account),
+            _precision_table(figures),
+            _examples(account, examples),
+            "</section>",
+        ]
+    )
+
+
+def _summary(account: Mapping[str, Any], figures: Mapping[str, float]) -> str:
+    pages_in, kept = account["pages_in"], account["pages_kept"]
+    share = f" ({kept / pages_in:.1%})" if pages_in else ""
+    rate = figures.get("web/pages_per_second")
+    speed = f", at {rate:.1f} pages a second" if rate is not None else ""
+    return (
+        f"<p>{kept:,} of {pages_in:,} pages were kept{share}, about "
+        f"{account['tokens_kept']:,} tokens{speed}.</p>"
+    )
+
+
+def _picture(account: Mapping[str, Any]) -> str:
+    png = base64.b64encode(funnel.picture(account)).decode()
+    alt = "Pages, bytes and tokens left after each step"
+    return f'<img alt="{alt}" src="data:image/png;base64,{png}">'
+
+
+def _funnel_table(account: Mapping[str, Any]) -> str:
+    rows = [
+        [
+            row["step"].replace("_", " "),
+            f"{row['pages']:,}",
+            f"{row['bytes']:,}",
+            f"{row['tokens']:,}",
+            ", ".join(
+                f"{reason} {number:,}"
+                for reason, number in sorted(
+                    row.get("dropped", {}).items(), key=lambda item: (-item[1], item[0])
+                )
+            ),
+        ]
+        for row in account["funnel"]
+    ]
+    other = ", ".join(f"{name} {number:,}" for name, number in account["not_pages"].items())
+    note = f"<p>Read besides pages: {html.escape(other)}.</p>" if other else ""
+    return _table(["after", "pages", "bytes", "tokens", "dropped there"], rows) + note
+
+
+def _precision_table(figures: Mapping[str, float]) -> str:
+    rows = []
+    for name in _NAMES:
+        pair = [figures.get(f"web/{name}_{kind}") for kind in ("precision", "recall")]
+        if any(figure is not None for figure in pair):
+            shown = ["–" if figure is None else f"{figure:.4f}" for figure in pair]
+            rows.append([name.replace("_", " "), *shown])
+    if not rows:
+        return ""
+    return "<h3>Against what was planted</h3>" + _table(["step", "precision", "recall"], rows)
+
+
+def _examples(account: Mapping[str, Any], examples: Mapping[str, list[dict[str, Any]]]) -> str:
+    order = [row["step"] for row in account["funnel"]]
+    parts = ["<h3>Pages dropped, by step, and pages kept</h3>"]
+    for step in [*order, funnel.KEPT]:
+        of_step = examples.get(step, ())
+        if not of_step:
+            continue
+        items = "".join(_example(page) for page in of_step)
+        name = step.replace("_", " ")
+        parts.append(f"<details><summary>{html.escape(name)}</summary><ul>{items}</ul></details>")
+    return "\n".join(parts)
+
+
+def _example(page: Mapping[str, Any]) -> str:
+    parts = [f"<code>{html.escape(page['url'] or 'no address')}</code>"]
+    if page.get("reason"):
+        figure = page.get("figure")
+        number = "" if figure is None else f" ({figure:.6g})"
+        parts.append(f"<b>{html.escape(page['reason'])}{number}</b>")
+    if page.get("text"):
+        parts.append(f"<blockquote>{html.escape(page['text'])}</blockquote>")
+    return f"<li>{' '.join(parts)}</li>"
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    top = "".join(f"<th>{html.escape(cell)}</th>" for cell in head)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
+    )
+    return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
