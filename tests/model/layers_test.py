@@ -94,6 +94,17 @@ class RotaryTest(absltest.TestCase):
         got = rotate(x, *rotary_angles(jnp.asarray(positions), config(rope_theta=100.0)))
         np.testing.assert_allclose(got, np.concatenate([turned.real, turned.imag], -1), atol=1e-5)
 
+    def test_gradient_is_the_rotation_back(self):
+        x, slope = random(2, 5, 6), random(2, 5, 6, seed=1)
+        angles = rotary_angles(jnp.array([0, 1, 2, 7, 30]), config(rope_theta=100.0))
+        _, pullback = jax.vjp(lambda x: rotate(x, *angles), x)
+        (got,) = pullback(slope)
+        # A rotation's matrix, column by column: the gradient is its transpose times the slope.
+        columns = jnp.stack([rotate(jnp.eye(6)[i] * jnp.ones_like(x), *angles) for i in range(6)])
+        expected = jnp.einsum("ibtd,btd->bti", columns, slope)
+        np.testing.assert_allclose(got, expected, atol=1e-5)
+        np.testing.assert_allclose(rotate(got, *angles), slope, atol=1e-5)
+
     def test_scaling_keeps_stretches_and_interpolates(self):
         # Wavelengths of 2 pi · 10^i tokens: 6.28 is below 64/4 and kept; 62.8 lies between 64/4
         # and 64/1, at (64/62.8 - 1) / (4 - 1) of the way; 628 is above 64 and stretched by 8.
