@@ -5,9 +5,14 @@ and differ only in how they weigh it. [B, T, V] logits are the largest array of 
 so they are made for a few positions at a time and made again in the backward pass.
 """
 
+import functools
+
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.sharding import PartitionSpec
+
+from model.sharding import open_batch_axes
 
 
 def token_log_probs(hidden: Array, unembedding: Array, targets: Array, chunk: int = 0) -> Array:
@@ -24,16 +29,33 @@ def token_log_probs(hidden: Array, unembedding: Array, targets: Array, chunk: in
       [B, T] float32, at most 0.
     """
     matrix = unembedding.astype(hidden.dtype)
+    if chunk == 0 or chunk >= hidden.shape[1]:
+        return _log_probs(hidden, matrix, targets)
+    axes = open_batch_axes(len(hidden))
+    if not axes:
+        return _chunked(hidden, matrix, targets, chunk)
+    # Each device takes its own rows through all chunks against a matrix that it has gathered once.
+    # Left to the compiler, the matrix would be gathered, and its gradient summed over the devices,
+    # anew for every chunk.
+    rows = PartitionSpec(axes)
+    return jax.shard_map(
+        functools.partial(_chunked, chunk=chunk),
+        in_specs=(rows, PartitionSpec(), rows),
+        out_specs=rows,
+        axis_names=set(axes),
+        check_vma=False,
+    )(hidden, matrix, targets)
 
-    def log_probs(hidden: Array, targets: Array) -> Array:
-        logits = jnp.einsum("btd,vd->btv", hidden, matrix, preferred_element_type=jnp.float32)
-        chosen = jnp.take_along_axis(logits, targets[..., None], axis=-1)[..., 0]
-        return chosen - jax.nn.logsumexp(logits, axis=-1)
 
-    T = hidden.shape[1]
-    if chunk == 0 or chunk >= T:
-        return log_probs(hidden, targets)
+def _log_probs(hidden: Array, matrix: Array, targets: Array) -> Array:
+    logits = jnp.einsum("btd,vd->btv", hidden, matrix, preferred_element_type=jnp.float32)
+    chosen = jnp.take_along_axis(logits, targets[..., None], axis=-1)[..., 0]
+    return chosen - jax.nn.logsumexp(logits, axis=-1)
+
+
+def _chunked(hidden: Array, matrix: Array, targets: Array, chunk: int) -> Array:
     # Chunks run along time: the batch axis is split over devices and must stay whole.
+    T = hidden.shape[1]
     padding = -T % chunk
     hidden = jnp.pad(hidden, ((0, 0), (0, padding), (0, 0)))
     targets = jnp.pad(targets, ((0, 0), (0, padding)))
@@ -42,6 +64,7 @@ def token_log_probs(hidden: Array, unembedding: Array, targets: Array, chunk: in
         return x.reshape(x.shape[0], -1, chunk, *x.shape[2:]).swapaxes(0, 1)
 
     scores = jax.lax.map(
-        lambda pair: jax.checkpoint(log_probs)(*pair), (split(hidden), split(targets))
+        lambda pair: jax.checkpoint(_log_probs)(pair[0], matrix, pair[1]),
+        (split(hidden), split(targets)),
     )  # [T / chunk, B, chunk]
     return scores.swapaxes(0, 1).reshape(hidden.shape[0], T + padding)[:, :T]

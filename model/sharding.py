@@ -100,6 +100,16 @@ def constrain(x: Array, *axes: str | None) -> Array:
     return jax.lax.with_sharding_constraint(x, spec)
 
 
+def open_batch_axes(batch: int) -> tuple[str, ...]:
+    """The mesh axes over which a batch of so many rows is split and that no shard_map around this
+    has taken; () where there are none."""
+    mesh = jax.sharding.get_abstract_mesh()
+    if mesh.empty:
+        return ()
+    (place,) = partition_spec(("batch",), (batch,), mesh)
+    return (place,) if isinstance(place, str) else place or ()
+
+
 def _manual_axes(mesh: Mesh | jax.sharding.AbstractMesh) -> frozenset[str]:
     return frozenset(
         name

@@ -139,7 +139,8 @@ def _unstack(tree: Any, count: int) -> list[Any]:
 
 
 def _embed(params: dict[str, Any], config: ModelConfig, tokens: Array, positions: Array) -> Array:
-    x = params["embedding"].astype(config.dtype)[tokens]
+    # Its width whole: looked up in a table split both ways, the rows would be made of all of it.
+    x = constrain(params["embedding"].astype(config.dtype), "vocab", None)[tokens]
     if config.position == "learned":
         x = x + params["positions"].astype(config.dtype)[positions]
     return constrain(x, "batch", None, None)  # [B, T, D]

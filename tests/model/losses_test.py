@@ -2,8 +2,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from absl.testing import absltest, parameterized
+from jax.sharding import NamedSharding
+from jax.sharding import PartitionSpec as P
 
+from launch.collectives import collectives
 from model.losses import token_log_probs
+from model.sharding import make_mesh
 
 
 def example(B, T, D, V, seed=0):
@@ -77,6 +81,22 @@ class TokenLogProbsTest(parameterized.TestCase):
         self.assertGreaterEqual(temporary_bytes(0), logits)
         # A chunk is an eighth of the logits, and the matrix and its gradient an eighth each.
         self.assertLess(temporary_bytes(8), logits * 0.75)
+
+    def test_devices_gather_the_matrix_once_whatever_the_chunks(self):
+        mesh = make_mesh(1, 8, 1)
+        hidden, matrix, targets = example(8, 64, 16, 32)
+        rows, columns = NamedSharding(mesh, P("fsdp")), NamedSharding(mesh, P(None, "fsdp"))
+        slope = jax.jit(
+            jax.grad(lambda m, h, t: token_log_probs(h, m, t, 8).sum()),
+            in_shardings=(columns, rows, rows),
+            out_shardings=columns,
+        )
+        with jax.set_mesh(mesh):
+            text = slope.lower(matrix, hidden, targets).compile().as_text()
+        of_matrix = [one for one in collectives(text) if one.size >= matrix.nbytes]
+        self.assertNotEmpty(of_matrix)
+        for one in of_matrix:
+            self.assertEqual(one.count, 1, one)
 
 
 if __name__ == "__main__":
