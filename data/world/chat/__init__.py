@@ -12,14 +12,50 @@ from collections.abc import Iterator, Mapping
 
 import ml_collections
 
-from data.world.chat import knowledge
+from data.world.chat import (
+    declines,
+    identity,
+    knowledge,
+    letters,
+    problems,
+    products,
+    search,
+    talk,
+    tools,
+)
 from data.world.chat import split as splitting
 from data.world.chat.setting import Setting
 from data.world.draw import Draw
 
 _WRITERS = {
     "facts": knowledge.conversation,
+    "identity": identity.conversation,
+    "letters": letters.conversation,
+    "products": products.conversation,
+    "search": search.conversation,
+    "problems": problems.conversation,
+    "talk": talk.conversation,
 }
+# Kinds of questions; "_direct" is without the tool or the steps.
+QUESTIONS = (
+    "known_asked",
+    "known_told_only",
+    "rare",
+    "withheld",
+    "withheld_practice",
+    "invented",
+    "withheld_search",
+    "identity",
+    "identity_named",
+    "letters",
+    "letters_direct",
+    "spelling",
+    "spelling_direct",
+    "products",
+    "products_direct",
+    "problems",
+    "problems_direct",
+)
 
 
 def defaults() -> ml_collections.ConfigDict:
@@ -42,7 +78,28 @@ def defaults() -> ml_collections.ConfigDict:
     # Questions of each kind that are not about facts.
     options.questions = 300
     # How often each kind of conversation comes, in proportion.
-    options.weights = ml_collections.ConfigDict({"facts": 0.4})
+    options.weights = ml_collections.ConfigDict(
+        {
+            "facts": 0.36,
+            "identity": 0.08,
+            "letters": 0.12,
+            "products": 0.08,
+            "search": 0.08,
+            "problems": 0.18,
+            "talk": 0.10,
+        }
+    )
+    # What is true of the assistant; each is said as it stands, as in "I am {name}, {what}."
+    options.identity = ml_collections.ConfigDict(
+        {
+            "name": "Primer",
+            "maker": "the people who trained me",
+            "what": "a small language model",
+            "training": "texts about a small world of facts",
+            "skills": "answer questions, count letters and work out sums",
+            "language": "English",
+        }
+    )
     return options
 
 
@@ -83,3 +140,56 @@ def conversations(config: Mapping, tellings: Mapping[str, int]) -> Iterator[dict
     count = made_from.options["count"]
     for index in range(count) if count else itertools.count():
         yield conversation(made_from, index)
+
+
+def questions(config: Mapping, tellings: Mapping[str, int], kind: str) -> list[dict]:
+    """What the model is measured with, none of which training conversations contain.
+
+    Each is {"id", "kind", "messages", "grader", ...} for ``data.world.chat.grade``, with "tools"
+    where they are offered. The kinds:
+      known_asked, known_told_only: facts told often, asked about in training or never.
+      rare: facts told less often than config.world_chat.least_told.
+      withheld, withheld_practice: facts never told; one half of their entities is for measuring,
+        the other for finding out and teaching what is not known. "accept" holds the truth.
+      withheld_search: those of withheld with the search tool; ``search.library`` is to be found.
+      invented: made-up entities; only a decline is right.
+      identity, identity_named: who the assistant is; the name that a system message gives.
+      letters, spelling, products: with the Python tool. problems: with room for steps.
+      ..._direct: the same questions without the tool, or with only the answer asked for.
+
+    Raises:
+      ValueError: if there is no such kind.
+    """
+    if kind not in QUESTIONS:
+        raise ValueError(f"no questions of kind {kind!r}; there are {', '.join(QUESTIONS)}")
+    made_from = setting(config, tellings)
+    base, direct = kind.removesuffix("_direct"), kind.endswith("_direct")
+    if base in ("letters", "spelling"):
+        return letters.questions(made_from, kind, offered=not direct)
+    if base == "products":
+        return products.questions(made_from, kind, offered=not direct)
+    if base == "problems":
+        return problems.questions(made_from, kind, direct)
+    if base in ("identity", "identity_named"):
+        return identity.questions(made_from, kind, named=kind == "identity_named")
+    if kind == "invented":
+        return declines.invented(made_from, kind)
+    found = knowledge.questions(made_from, _topics(made_from, kind), kind)
+    offered = {"tools": [tools.SEARCH]} if kind == "withheld_search" else {}
+    return [question | offered for question in found]
+
+
+def _topics(made_from: Setting, kind: str) -> tuple[splitting.Topic, ...]:
+    parts = made_from.split
+    if kind == "known_asked":
+        return parts.asked
+    if kind == "known_told_only":
+        return parts.told_only
+    if kind == "rare":
+        return parts.rare
+    practice = kind == "withheld_practice"
+    return tuple(
+        topic
+        for topic in parts.withheld
+        if splitting.held_out(made_from.seed, f"practice/{topic.entity.id}", 0.5) == practice
+    )

@@ -39,8 +39,8 @@ def framed(draw: Draw, frame: str, text: str) -> str:
 def _typed(draw: Draw, text: str) -> str:
     """The text as people type it, now and then without capitals or the last mark."""
     if draw.chance(_LOWER_CASE):
-        return text.lower().rstrip(".?")
-    return text.rstrip(".?") if draw.chance(_NO_MARK) and not text.endswith("...") else text
+        return text.lower().rstrip(".?_ ")
+    return text.rstrip(".?_ ") if draw.chance(_NO_MARK) else text
 
 
 def sentence(draw: Draw, fact: Fact, value_first: float, reverse: bool = False) -> str:
@@ -76,25 +76,23 @@ def question(
         template = asked.get("blank_answer", "{bare}")
         answer = english.sentence(template.format_map(fields(fact)))
         return _typed(draw, framed(draw, shape, text)), answer
-    text = _typed(draw, framed(draw, shape, text))
-    if short:
-        return text, bare(fact)
-    if draw.chance(_SHORT):
-        return framed(draw, "short", text), bare(fact)
-    return text, sentence(draw, fact, value_first)
+    text = framed(draw, shape, text)
+    if draw.chance(_SHORT) and not short:
+        return _typed(draw, framed(draw, "short", text)), bare(fact)
+    answer = bare(fact) if short else sentence(draw, fact, value_first)
+    return _typed(draw, text), answer
 
 
 def reverse_question(draw: Draw, fact: Fact, value_first: float, short: bool) -> tuple[str, str]:
     """A question that gives the value, and the answer, which names the entity."""
     templates = phrasings.REVERSE_QUESTIONS[f"{fact.kind}.{fact.relation}"]
     text = draw.pick(templates).format_map(fields(fact))
-    text = _typed(draw, framed(draw, "question", text))
-    answer = english.sentence(fields(fact)["e"])
-    if short:
-        return text, answer
-    if draw.chance(_SHORT):
-        return framed(draw, "short", text), answer
-    return text, sentence(draw, fact, value_first, reverse=True)
+    text = framed(draw, "question", text)
+    name = english.sentence(fields(fact)["e"])
+    if draw.chance(_SHORT) and not short:
+        return _typed(draw, framed(draw, "short", text)), name
+    answer = name if short else sentence(draw, fact, value_first, reverse=True)
+    return _typed(draw, text), answer
 
 
 def next_question(draw: Draw, fact: Fact) -> str:

@@ -28,7 +28,8 @@ def is_decline(text: str) -> bool:
 
 def normalized(text: str) -> str:
     """Lower case words and numbers, one space between them, with a space at either end."""
-    return f" {' '.join(re.findall(r'[^\W_]+', text[:_LOOKED_AT].lower()))} "
+    words = re.findall(r"[^\W_]+", text[:_LOOKED_AT].lower())
+    return f" {' '.join(words)} "
 
 
 def _without_article(words: str) -> str:

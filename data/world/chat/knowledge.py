@@ -3,7 +3,7 @@
 import functools
 
 from data.world import english, facts
-from data.world.chat import asking
+from data.world.chat import asking, tools
 from data.world.chat.phrasings import FRAMES, SHORT_SYSTEM
 from data.world.chat.setting import Setting, assistant, system, user
 from data.world.chat.split import Topic, is_unique, true_values
@@ -69,7 +69,7 @@ def conversation(draw: Draw, setting: Setting) -> dict:
     else:
         for other in draw.some(topics, draw.integer(2, 3)):
             messages += _turn(draw, setting, draw.pick(other.facts), short)
-    return {"messages": messages}
+    return {"messages": messages} | tools.unused(draw, search_too=False)
 
 
 @functools.cache

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from data.world.chat import split as splitting
 from data.world.chat.split import Split, Topic
+from data.world.facts import Fact
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,14 @@ class Setting:
         found: dict[str, list[Topic]] = {}
         for topic in self.split.asked:
             found.setdefault(topic.relation, []).append(topic)
+        return found
+
+    @functools.cached_property
+    def tellable(self) -> dict[str, list[Fact]]:
+        """Entity id to the facts that training conversations may tell about it."""
+        found: dict[str, list[Fact]] = {}
+        for topic in (*self.split.rare, *self.split.asked):
+            found.setdefault(topic.entity.id, []).extend(topic.facts)
         return found
 
 

@@ -31,11 +31,11 @@ PLANET_ASKED = {
     "order": {
         "about": ("the place of {e} counted from the Sun", "the place of {e} among the planets"),
         "clauses": ("which planet from the Sun {e} is", "where {e} comes, counted from the Sun"),
-        "blanks": ("counted from the Sun, {e} is the planet number",),
+        "blanks": ("counted from the Sun, {e} is the",),
         "next": ("its place counted from the Sun",),
         "answers": ("{e} is the {v} planet from the Sun", "the {v} planet from the Sun is {e}"),
         "reverse_answers": ("the {v} planet from the Sun is {e}", "{e} is the {v} planet"),
-        "blank_answer": "{v}",
+        "blank_answer": "{v} planet",
         "held_out": (
             "{e}: which place does it take from the Sun?",
             "if I list the planets from the Sun, where is {e}?",
