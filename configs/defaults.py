@@ -125,6 +125,36 @@ def get_config() -> ConfigDict:
     # Decay of the parameters' moving average, which is then what is evaluated and used. 0: none.
     config.train.average = 0.0
 
+    # Fine-tuning on conversations: the stages data.chat_tokens and train.sft.
+    config.sft = ConfigDict()
+    # The stage whose checkpoint it starts from.
+    config.sft.start = "base"
+    # "world", files of conversations (data/chat_sources.py tells their forms), and "replay":
+    # documents of pretraining, without which what is not asked about is forgotten. By weight, in
+    # rows: "world@0.4,chat/*.jsonl.gz@0.2,replay@0.4"; without weights, all rows equally often.
+    config.sft.sources = "world@0.5,replay@0.5"
+    # Fraction of conversations held out, chosen by hash of the first turn of the user.
+    config.sft.validation_fraction = 0.02
+    # Of a tree of replies, the "best" ranked path or "all" paths.
+    config.sft.oasst_paths = "best"
+    # Tokens a row; longer conversations are cut after a reply. 0: as in pretraining.
+    config.sft.context = 0
+    # Optimizer steps. 0: so many that conversations are seen `epochs` times.
+    config.sft.steps = 0
+    config.sft.epochs = 2.0
+    # Rows a step, and microbatches a step. 0: as in pretraining.
+    config.sft.batch = 0
+    config.sft.accumulate = 0
+    # Peak learning rates, as a fraction of those of pretraining.
+    config.sft.learning_rate_fraction = 0.3
+    # As in config.train; here the rate falls from the end of the warm-up on.
+    config.sft.warmup = 0.05
+    config.sft.decay = 0.95
+    config.sft.final_rate = 0.0
+    config.sft.weight_decay = 0.0
+    # Questions that the model answers at every evaluation, into samples.txt.
+    config.sft.prompts = ("Who are you?", "What is the capital of France?")
+
     config.checkpoint = ConfigDict()
     # Where checkpoints go. "": the stage's folder; gs://... for a slice whose hosts share no disk.
     config.checkpoint.folder = ""

@@ -116,10 +116,7 @@ class Tokenizer:
         Names of special tokens in the text are ordinary text, so that no document or user can write
         one, unless `special` is set. Lone surrogates count as U+FFFD.
         """
-        try:
-            text.encode("utf-8")
-        except UnicodeEncodeError:
-            text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        text = well_formed(text)
         if not special:
             return self._encode(text)
         parts = [
@@ -160,6 +157,15 @@ class Tokenizer:
     def token_bytes(self, token: int) -> bytes:
         """What one id stands for; a token may be part of a character."""
         return self.tokens[token]
+
+
+def well_formed(text: str) -> str:
+    """The text, each lone surrogate in it replaced by U+FFFD."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
 
 
 def byte_alphabet() -> dict[str, int]:

@@ -13,11 +13,13 @@ import functools
 import json
 import os
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import grain
 import numpy as np
 
+from data import records
 from data.errors import InputError
 from data.tokens import BLOCK_TOKENS, COUNTS
 
@@ -78,12 +80,7 @@ def open_corpus(workdir: str | os.PathLike) -> Corpus:
         raise InputError(
             f"there is no token data in {folder}: run the stage data.tokens first"
         ) from error
-    for name, size in counts["files"].items():
-        path = folder / name
-        there = path.stat().st_size if path.exists() else None
-        if there != size:
-            state = "is missing" if there is None else f"has {there} bytes, not {size}"
-            raise InputError(f"the token shard {path} {state}: {_remake(folder)}")
+    records.check_sizes(folder, counts["files"])
     streams = {
         split: tuple(
             Stream(
@@ -104,10 +101,6 @@ def open_corpus(workdir: str | os.PathLike) -> Corpus:
         end_of_text=counts["end_of_text"],
         counts=counts,
     )
-
-
-def _remake(folder: pathlib.Path) -> str:
-    return f"restore it, or remove {folder} and start again to make it anew"
 
 
 class Rows:
@@ -141,7 +134,7 @@ class Rows:
         folder = pathlib.Path(self._stream.folder)
         return InputError(
             f"the {self._stream.split} token shards in {folder} cannot be read "
-            f"({str(reason).splitlines()[0][:200]}): {_remake(folder.parent)}"
+            f"({str(reason).splitlines()[0][:200]}): {records.remake(folder.parent)}"
         )
 
     def __len__(self) -> int:
@@ -175,16 +168,23 @@ def training_rows(corpus: Corpus, context: int, seed: int) -> grain.MapDataset:
             f"the training split has {total} tokens, fewer than one row of {context}: give more "
             "text, or set config.train.context or config.model.context lower"
         )
+    return mixture(
+        [Rows(stream, context) for stream in corpus.train],
+        [stream.weight or stream.tokens for stream in corpus.train],
+        seed,
+    )
+
+
+def mixture(sources: Sequence[Any], weights: Sequence[float], seed: int) -> grain.MapDataset:
+    """Endless rows of random-access sources, mixed row by row by weight, each epoch of each source
+    shuffled anew."""
     # Seeds of their own, or else equally long sources would be shuffled alike.
-    seeds = np.random.SeedSequence(seed).generate_state(len(corpus.train))
+    seeds = np.random.SeedSequence(seed).generate_state(len(sources))
     datasets = [
-        grain.MapDataset.source(Rows(stream, context)).shuffle(seed=int(own_seed)).repeat(None)
-        for stream, own_seed in zip(corpus.train, seeds, strict=True)
+        grain.MapDataset.source(rows).shuffle(seed=int(own_seed)).repeat(None)
+        for rows, own_seed in zip(sources, seeds, strict=True)
     ]
-    if len(datasets) == 1:
-        return datasets[0]
-    weights = [stream.weight or stream.tokens for stream in corpus.train]
-    return grain.MapDataset.mix(datasets, weights)
+    return datasets[0] if len(datasets) == 1 else grain.MapDataset.mix(datasets, weights)
 
 
 def validation_rows(corpus: Corpus, context: int) -> grain.MapDataset:
@@ -219,7 +219,18 @@ def batches(
         first token: the document before has ended with end_of_text as its last target. So no target
         is predicted from another document.
     """
-    source = _Batches(rows, batch, range(batch) if offsets is None else offsets, end_of_text)
+    return arranged(rows, batch, lambda rows: arrange(rows, end_of_text), offsets, start)
+
+
+def arranged(
+    rows: grain.MapDataset,
+    batch: int,
+    arrange: Callable[[np.ndarray], dict[str, np.ndarray]],
+    offsets: Sequence[int] | None = None,
+    start: int = 0,
+) -> Iterator[dict[str, np.ndarray]]:
+    """`batches` of rows of any shape: `arrange` makes the arrays of a batch of them, [B, ...]."""
+    source = _Batches(rows, batch, range(batch) if offsets is None else offsets, arrange)
     iterator = iter(grain.MapDataset.source(source).to_iter_dataset(_READ))
     if start:
         iterator.set_state({"next_index": start})
@@ -230,9 +241,13 @@ class _Batches:
     """Random access to whole batches, so that one thread works on one batch."""
 
     def __init__(
-        self, rows: grain.MapDataset, batch: int, offsets: Sequence[int], end_of_text: int | None
+        self,
+        rows: grain.MapDataset,
+        batch: int,
+        offsets: Sequence[int],
+        arrange: Callable[[np.ndarray], dict[str, np.ndarray]],
     ):
-        self._rows, self._batch, self._end_of_text = rows, batch, end_of_text
+        self._rows, self._batch, self._arrange = rows, batch, arrange
         self._offsets = [int(offset) for offset in offsets]
         if any(not 0 <= offset < batch for offset in self._offsets):
             raise ValueError(f"offsets {self._offsets} are not rows of a batch of {batch}")
@@ -247,7 +262,7 @@ class _Batches:
         if len(rows) < len(wanted):
             padding = np.full_like(self._rows[0], PADDING)
             rows += [padding] * (len(wanted) - len(rows))
-        return arrange(np.stack(rows), self._end_of_text)
+        return self._arrange(np.stack(rows))
 
 
 def arrange(rows: np.ndarray, end_of_text: int | None = None) -> dict[str, np.ndarray]:

@@ -5,6 +5,7 @@ records of the file from 0. What cannot be used is counted by its reason in `pro
 over. Memory is bounded whatever the file holds.
 """
 
+import codecs
 import collections
 import gzip
 import io
@@ -32,6 +33,7 @@ RECORDS_BEFORE_KEY_IS_MISSING = 1000
 # The end of a paragraph: the rest of its last line and the blank lines after it.
 _BLANK_LINES = re.compile(rb"\n(?:[ \t\r]*\n)+")
 _LINE_ENDS = b"\r\n"
+_AFTER_ELEMENT = re.compile(r"[\s,]*")
 
 
 def decompressed(file: BinaryIO, name: str) -> BinaryIO:
@@ -180,13 +182,7 @@ def json_lines(
     """
     keys: list[str] = []
     objects = found = bad = 0
-    for number, line in enumerate(_lines(file, problems)):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-        except (ValueError, RecursionError):
-            record = None
+    for number, record in _values(_lines(file, problems)):
         if not isinstance(record, dict):
             bad += 1
             problems["lines that are not JSON objects"] += 1
@@ -210,8 +206,74 @@ def json_lines(
         raise InputError(f"no line of {name} is a JSON object: it must hold one object a line")
 
 
-def _lines(file: BinaryIO, problems: collections.Counter) -> Iterator[bytes]:
+def json_records(
+    file: BinaryIO, name: str, problems: collections.Counter
+) -> Iterator[tuple[int, dict]]:
+    """The objects of a file that is one JSON array of them, or has one on each line.
+
+    What is no object is counted and passed over.
+
+    Raises:
+        InputError: the array is damaged or cut short, or has an element longer than 64 MB.
+    """
+    beginning = file.read(1)
+    while beginning and not beginning.removeprefix(codecs.BOM_UTF8).strip():
+        beginning += file.read(1)
+    if beginning.endswith(b"["):
+        values = _array(file, name)
+    else:
+        values = _values(_lines(file, problems, beginning.removeprefix(codecs.BOM_UTF8)))
+    for number, value in values:
+        if isinstance(value, dict):
+            yield number, value
+        else:
+            problems["records that are not JSON objects"] += 1
+
+
+def _values(lines: Iterator[bytes]) -> Iterator[tuple[int, object]]:
+    """What each line holds as JSON, None for one that is none; blank lines are passed over."""
+    for number, line in enumerate(lines):
+        if line.strip():
+            try:
+                yield number, json.loads(line)
+            except (ValueError, RecursionError):
+                yield number, None
+
+
+def _array(file: BinaryIO, name: str) -> Iterator[tuple[int, object]]:
+    """The elements of a JSON array whose opening bracket has been read."""
+    decoder, utf8 = json.JSONDecoder(), codecs.getincrementaldecoder("utf-8")("replace")
+    text, at, number = "", 0, 0
+    while True:
+        at = _AFTER_ELEMENT.match(text, at).end()
+        if text.startswith("]", at):
+            return
+        try:
+            value, end = decoder.raw_decode(text, at)
+            # A number that ends where the text read so far ends may go on.
+            whole = end < len(text)
+        except (ValueError, RecursionError):
+            whole = False
+        if whole:
+            yield number, value
+            number, at = number + 1, end
+            continue
+        # As much again as there is, so that a long element is not tried over and over.
+        chunk = file.read(max(CHUNK_BYTES, len(text) - at))
+        if not chunk or len(text) - at > MAX_LINE_BYTES:
+            raise InputError(
+                f"the JSON array {name} cannot be read from its element {number} on: it is "
+                "damaged, cut short, or that element is longer than 64 MB"
+            )
+        text, at = text[at:] + utf8.decode(chunk), 0
+
+
+def _lines(
+    file: BinaryIO, problems: collections.Counter, beginning: bytes = b""
+) -> Iterator[bytes]:
     # A line too long comes as an empty one, so that the others keep their numbers.
+    if beginning:
+        yield beginning + file.readline(MAX_LINE_BYTES)
     while line := file.readline(MAX_LINE_BYTES):
         if len(line) < MAX_LINE_BYTES or line.endswith(b"\n"):
             yield line
@@ -254,11 +316,31 @@ def parquet(
                     problems["documents of white space"] += 1
                 number += 1
     except (pyarrow.ArrowException, UnicodeDecodeError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise InputError(
-            f"{name} is not a whole Parquet file ({reason}): fetch it again, or take it out of "
-            "the source"
-        ) from error
+        raise _not_parquet(name, error) from error
+
+
+def parquet_records(file: BinaryIO, name: str) -> Iterator[tuple[int, dict]]:
+    """The rows of a Parquet file as objects.
+
+    Raises:
+        InputError: the file is not Parquet or is damaged.
+    """
+    try:
+        number = 0
+        for batch in pyarrow.parquet.ParquetFile(file).iter_batches(batch_size=64):
+            for row in batch.to_pylist():
+                yield number, row
+                number += 1
+    except (pyarrow.ArrowException, UnicodeDecodeError) as error:
+        raise _not_parquet(name, error) from error
+
+
+def _not_parquet(name: str, error: Exception) -> InputError:
+    reason = str(error).strip().splitlines()[0]
+    return InputError(
+        f"{name} is not a whole Parquet file ({reason}): fetch it again, or take it out of the "
+        "source"
+    )
 
 
 def _holds_text(kind: pyarrow.DataType) -> bool:

@@ -78,8 +78,11 @@ def reading(config: ml_collections.ConfigDict) -> Reading:
     )
 
 
-def parse(spec: str) -> list[Source]:
+def parse(spec: str, key: str = "config.data.source") -> list[Source]:
     """The sources of a comma-separated list, weights after `@`.
+
+    Args:
+        key: the setting that holds the list, for the error that says it is empty.
 
     Raises:
         InputError: nothing is named, or only some of several sources have a weight, or a weight is
@@ -101,7 +104,7 @@ def parse(spec: str) -> list[Source]:
             raise InputError(f"the weight of source {word} must be a positive number")
         sources.append(Source(match[1].strip(), weight))
     if not sources:
-        raise InputError(f"config.data.source names no source: {ALTERNATIVES}")
+        raise InputError(f"{key} names no source: {ALTERNATIVES}")
     if len({source.weight is None for source in sources}) > 1:
         bare = next(source.spec for source in sources if source.weight is None)
         raise InputError(f"source {bare} has no weight while others have: give all or none one")
@@ -270,6 +273,32 @@ def _files(spec: str, reading: Reading, problems: collections.Counter) -> Iterat
                     stream = readers.plain_text(file, path, reading.document_bytes, problems)
             for number, text in stream:
                 yield f"{path}#{number}", text
+
+
+def records(spec: str, problems: collections.Counter | None = None) -> Iterator[tuple[str, dict]]:
+    """JSON objects of files, as (id, object): of JSON Lines, JSON arrays and the rows of Parquet.
+
+    What is passed over is counted in `problems` by reason.
+
+    Raises:
+        InputError: no file matches, or one is plain text, unreachable or damaged.
+    """
+    problems = collections.Counter() if problems is None else problems
+    filesystem, paths = matching_files(spec)
+    for path in paths:
+        kind = _kind(path)
+        if kind in TEXT:
+            raise InputError(
+                f"{path} is plain text, and records are wanted: give JSON Lines, a JSON array or "
+                "Parquet"
+            )
+        with _opened(filesystem, path, spec) as file:
+            if kind in PARQUET:
+                stream = readers.parquet_records(file, path)
+            else:
+                stream = readers.json_records(readers.decompressed(file, path), path, problems)
+            for number, record in stream:
+                yield f"{path}#{number}", record
 
 
 def matching_files(spec: str) -> tuple[fsspec.AbstractFileSystem, list[str]]:

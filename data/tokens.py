@@ -16,9 +16,7 @@ books.
 
 import collections
 import dataclasses
-import errno
 import json
-import os
 import pathlib
 import shutil
 import sys
@@ -30,13 +28,12 @@ import tqdm
 import xxhash
 from absl import logging
 
-from data import sources
+from data import records, sources
 from data.encoding import Tokenizer
 from data.errors import InputError
 from data.run_folder import is_done, mark_done, record, replace_folder, write_atomically
 
 BLOCK_TOKENS = 4096
-SHARD_BLOCKS = 1 << 14
 COUNTS = "counts.json"
 # Text tokenized at once, and tokens written at once: enough to keep threads and disk busy.
 _BATCH_BYTES = 4 << 20
@@ -77,7 +74,7 @@ def run(config: ml_collections.ConfigDict, workdir: str) -> None:
     tokenizer_file = pathlib.Path(workdir) / "tokenizer" / "tokenizer.json"
     tokenizer = Tokenizer.load(tokenizer_file)
     fraction = sources.held_out_fraction(config)
-    try:
+    with records.full_disk_explained(partial):
         _keep_what_fits(partial, _fingerprint(config, tokenizer_file))
         written = [
             _part(config, part, fraction, tokenizer, partial / part.name) for part in _parts(config)
@@ -93,20 +90,6 @@ def run(config: ml_collections.ConfigDict, workdir: str) -> None:
         }
         record(workdir, figures)
         replace_folder(partial, folder)
-    except (OSError, RuntimeError) as error:
-        if not _is_disk_full(error):
-            raise
-        raise InputError(
-            f"the disk of {partial} is full: free some room and start again; "
-            "finished sources are kept"
-        ) from error
-
-
-def _is_disk_full(error: OSError | RuntimeError) -> bool:
-    # ArrayRecord raises RuntimeError with the system's sentence in it.
-    codes = (errno.ENOSPC, errno.EDQUOT)
-    number = getattr(error, "errno", None)
-    return number in codes or any(os.strerror(code) in str(error) for code in codes)
 
 
 def _parts(config: ml_collections.ConfigDict) -> list[_Part]:
@@ -229,41 +212,15 @@ def _batches(documents: Iterator[tuple[str, str]]) -> Iterator[tuple[list[str], 
 
 
 class _BlockWriter:
-    """Token arrays in, a TFDS data set of blocks out, in the order they come.
-
-    TFDS's sequential writer, since its generator-based builders hold a split of up to 1 GB in
-    memory and spill what goes beyond through TensorFlow.
-    """
+    """Token arrays in, a data set of blocks out, in the order they come."""
 
     def __init__(self, folder: pathlib.Path, splits: tuple[str, ...], tokenizer: Tokenizer):
-        import tensorflow_datasets as tfds
-        from tensorflow_datasets.core import sequential_writer
-
-        self.dtype = np.dtype(np.uint16 if tokenizer.vocab_size <= 1 << 16 else np.uint32)
-        tokens = tfds.features.Tensor(
-            shape=(None,), dtype=self.dtype.type, encoding=tfds.features.Encoding.BYTES
+        self.dtype = token_dtype(tokenizer)
+        self._writer = records.Writer(
+            folder, splits, {"tokens": self.dtype}, "tokens", "A stream of token ids in blocks."
         )
-        identity = tfds.core.DatasetIdentity(
-            name="tokens",
-            version=tfds.core.Version("1.0.0"),
-            data_dir=os.fspath(folder),
-            module_name=__name__,
-        )
-        info = tfds.core.DatasetInfo(
-            builder=identity,
-            description="A stream of token ids in blocks.",
-            features=tfds.features.FeaturesDict({"tokens": tokens}),
-            disable_shuffling=True,
-        )
-        folder.mkdir(parents=True)
-        self._folder = folder
-        self._writer = sequential_writer.SequentialWriter(
-            info, max_examples_per_shard=SHARD_BLOCKS, file_format="array_record"
-        )
-        self._writer.initialize_splits(list(splits))
         self._pending: dict[str, list[np.ndarray]] = {split: [] for split in splits}
         self._lengths = dict.fromkeys(splits, 0)
-        self._blocks = dict.fromkeys(splits, 0)
 
     def add(self, split: str, arrays: list[np.ndarray]) -> None:
         self._pending[split] += arrays
@@ -278,24 +235,20 @@ class _BlockWriter:
             {"tokens": tokens[start : min(start + BLOCK_TOKENS, end)]}
             for start in range(0, end, BLOCK_TOKENS)
         ]
-        self._writer.add_examples({split: blocks})
-        self._blocks[split] += len(blocks)
+        self._writer.add(split, blocks)
         self._pending[split] = [tokens[end:]]
         self._lengths[split] = len(tokens) - end
 
     def close(self) -> None:
-        import tensorflow_datasets as tfds
-
         for split, length in self._lengths.items():
             if length:
                 self._flush(split, whole_blocks=False)
-        self._writer.close_all()
-        # The library that writes the files does not always report a write that failed.
-        builder = tfds.builder_from_directory(os.fspath(self._folder))
-        for split, blocks in self._blocks.items():
-            stored = builder.as_data_source(split=split)
-            if len(stored) != blocks or not len(stored[blocks - 1]["tokens"]):
-                raise OSError(errno.EIO, "token shards were not written whole", str(self._folder))
+        self._writer.close()
+
+
+def token_dtype(tokenizer: Tokenizer) -> np.dtype:
+    """The smallest unsigned type that holds every id of the tokenizer."""
+    return np.dtype(np.uint16 if tokenizer.vocab_size <= 1 << 16 else np.uint32)
 
 
 def _counts(written: list[dict], tokenizer: Tokenizer, partial: pathlib.Path) -> dict:
@@ -307,18 +260,12 @@ def _counts(written: list[dict], tokenizer: Tokenizer, partial: pathlib.Path) ->
         }
         total["bytes_per_token"] = total["bytes"] / max(1, total["tokens"])
         totals[split] = total
-    files = {
-        str(file.relative_to(partial)): file.stat().st_size
-        for part in written
-        for file in sorted((partial / part["name"]).iterdir())
-        if "array_record" in file.name
-    }
     return totals | {
         "vocab_size": tokenizer.vocab_size,
         "end_of_text": tokenizer.end_of_text,
         "block_tokens": BLOCK_TOKENS,
         "sources": written,
-        "files": files,
+        "files": records.file_sizes(partial),
     }
 
 

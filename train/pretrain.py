@@ -1,7 +1,7 @@
 """Pretraining: the next token of every document, from random parameters. Stage "base".
 
-`run` trains on what data.tokens has written; `loss` and `make_step` are pure and are what
-benchmarks, launch.plan and tests use.
+`run` trains on what data.tokens has written; `loss` and `make_step` are pure, and also those of
+fine-tuning, benchmarks, launch.plan and tests.
 """
 
 import itertools
@@ -12,28 +12,22 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 from jax import Array
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
 from data import loader
-from data.errors import InputError
-from data.run_folder import is_done, mark_done, record, write_atomically
+from data.run_folder import is_done
 from data.tokenizer import Tokenizer
-from model import decode
-from model.attention import check_backend
 from model.config import ModelConfig
 from model.losses import token_log_probs
-from model.parameters import count, flops_per_token, parameters, unembedding
-from model.sampling import sampling
-from model.sharding import make_mesh
+from model.parameters import initialise, parameters, unembedding
+from model.sharding import shardings
 from model.transformer import hidden_states, unstacked
-from train import loop, state, watch
+from train import loop, stage, state
 from train.gradients import Metrics, gradients
 from train.optimizer import optimizer
-from train.peak import matmul_peak
 from train.scaling import resolve
 
 NAME = "base"
@@ -91,23 +85,19 @@ def make_step(
 
 def run(config: ConfigDict, workdir: str) -> None:
     """Trains the base model of the run in `workdir`, or goes on with it."""
-    folder = pathlib.Path(workdir) / NAME
-    if is_done(folder):
+    if is_done(pathlib.Path(workdir) / NAME):
         return
     tokenizer = Tokenizer.load(pathlib.Path(workdir) / "tokenizer")
     config, architecture = resolve(config, tokenizer.vocab_size)
-    mesh = _mesh(config, architecture)
-    lead = jax.process_index() == 0
-    if lead:
-        write_atomically(folder / "config.json", config.to_json_best_effort(indent=2) + "\n")
-    with jax.set_mesh(mesh):
-        plan = make_plan(config, architecture, mesh, tokenizer, pathlib.Path(workdir))
-        final, figures = loop.run(plan, folder, mesh, config)
-    del final
-    if lead:
-        watch.loss_curve(folder, f"{config.name}: {count(architecture):,} parameters")
-        record(workdir, {f"{NAME}/{name}": value for name, value in figures.items()})
-        mark_done(folder, figures)
+    mesh = stage.mesh_of(config, architecture)
+    stage.run(
+        NAME,
+        config,
+        architecture,
+        mesh,
+        workdir,
+        lambda: make_plan(config, architecture, mesh, tokenizer, pathlib.Path(workdir)),
+    )
 
 
 def make_plan(
@@ -121,8 +111,7 @@ def make_plan(
     train = config.train
     declarations = parameters(architecture)
     update = optimizer(train, declarations)
-    layout = state.layout(declarations, update, bool(train.average), mesh)
-    places = jax.tree.map(lambda leaf: leaf.sharding, layout)
+    places = shardings(declarations, mesh)
     key = jax.random.key(config.seed)
 
     corpus = loader.open_corpus(workdir)
@@ -130,46 +119,27 @@ def make_plan(
     mine = loop.local_rows(mesh, train.batch)
     end = corpus.end_of_text if train.separate_documents else None
     evaluate = held_out_evaluator(config, architecture, mesh, workdir)
-
-    tokens = train.batch * train.context
-    return loop.Plan(
-        name=NAME,
-        layout=layout,
-        initial=jax.jit(
-            lambda: state.initial(key, declarations, update, bool(train.average)),
-            out_shardings=places,
-        ),
-        step=jax.jit(
-            make_step(architecture, update, train.accumulate, train.average),
-            out_shardings=(places, None),
-            donate_argnums=0,
-        ),
+    # A document opens with end_of_text: so does what is to be continued.
+    prompts = [[tokenizer.end_of_text, *tokenizer.encode(text)] for text in config.watch.prompts]
+    return stage.plan(
+        NAME,
+        config,
+        architecture,
+        mesh,
+        update,
+        make_step(architecture, update, train.accumulate, train.average),
+        params=jax.jit(lambda: initialise(key, declarations), out_shardings=places),
         batches=lambda start: loader.batches(rows, train.batch, mine, start, end),
         evaluate=lambda current, final: evaluate(current.best, final),
-        sample=_sampler(config, architecture, tokenizer),
-        steps=train.steps,
-        tokens=tokens,
-        flops=tokens * flops_per_token(architecture, train.context),
-        peak=matmul_peak(mesh, architecture.dtype),
+        sample=stage.sampler(
+            config,
+            architecture,
+            tokenizer,
+            config.watch.prompts,
+            prompts,
+            tokenizer.end_of_text,
+        ),
     )
-
-
-def _mesh(config: ConfigDict, architecture: ModelConfig) -> Mesh:
-    """The mesh of config.mesh, checked against everything that must fit it."""
-    train, shape = config.train, config.mesh
-    try:
-        mesh = make_mesh(shape.data, shape.fsdp, shape.tensor)
-        check_backend(architecture.attention, architecture.dtype, mesh.devices.flat[0].platform)
-    except ValueError as error:
-        raise InputError(str(error)) from error
-    parts = mesh.shape["data"] * mesh.shape["fsdp"] * train.accumulate
-    if train.batch % parts:
-        raise InputError(
-            f"train.batch is {train.batch} rows, which do not divide over {parts} (mesh data "
-            f"{mesh.shape['data']} · fsdp {mesh.shape['fsdp']} · train.accumulate "
-            f"{train.accumulate}); set it to a multiple of {parts}"
-        )
-    return mesh
 
 
 def held_out_evaluator(
@@ -225,41 +195,3 @@ def total_loss(
 def figures(nats: float, targets: float, text_bytes: float) -> dict[str, float]:
     """Nats per token as "val_loss", and "bits_per_byte", which compares across tokenizers."""
     return {"val_loss": nats / targets, "bits_per_byte": nats / math.log(2) / text_bytes}
-
-
-def _sampler(
-    config: ConfigDict, architecture: ModelConfig, tokenizer: Tokenizer
-) -> Callable[[state.State], str]:
-    # A document opens with end_of_text: so does what is to be continued.
-    prompts = [[tokenizer.end_of_text, *tokenizer.encode(text)] for text in config.watch.prompts]
-    longest = max(map(len, prompts), default=0)
-    steps = min(config.watch.sample_tokens, architecture.context - longest) if prompts else 0
-    padded = np.array([ids + [0] * (longest - len(ids)) for ids in prompts], np.int32)
-    lengths = np.array([len(ids) for ids in prompts], np.int32)
-    settings = sampling(len(prompts), temperature=0.8, top_p=0.95)
-
-    @jax.jit
-    def write(params: dict[str, Any]) -> tuple[Array, Array]:
-        keys = jax.random.split(jax.random.key(config.seed), len(prompts))
-        return decode.generate(
-            params,
-            architecture,
-            padded,
-            lengths,
-            keys,
-            settings,
-            steps,
-            tokenizer.vocab_size,
-            tokenizer.end_of_text,
-        )
-
-    def sample(current: state.State) -> str:
-        if steps < 1:
-            return ""
-        tokens, counts = jax.device_get(write(current.best))
-        return "\n".join(
-            f"> {prompt}{tokenizer.decode(row[:n])}"
-            for prompt, row, n in zip(config.watch.prompts, tokens, counts, strict=True)
-        )
-
-    return sample

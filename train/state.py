@@ -29,17 +29,21 @@ class State:
         return self.params if self.average is None else self.average
 
 
-def initial(
-    key: Array, declarations: dict[str, Any], update: optax.GradientTransformation, average: bool
-) -> State:
+def starting(params: dict[str, Any], update: optax.GradientTransformation, average: bool) -> State:
     """The state before the first step. Pure, to be jitted with the shardings of `layout`."""
-    params = parameters.initialise(key, declarations)
     return State(
         step=jnp.zeros((), jnp.int32),
         params=params,
         optimizer=update.init(params),
         average=params if average else None,
     )
+
+
+def initial(
+    key: Array, declarations: dict[str, Any], update: optax.GradientTransformation, average: bool
+) -> State:
+    """`starting` from random parameters."""
+    return starting(parameters.initialise(key, declarations), update, average)
 
 
 def layout(

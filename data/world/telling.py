@@ -52,15 +52,15 @@ def _key(fact: Fact) -> str:
 
 
 @functools.cache
-def _fields(fact: Fact) -> dict[str, str]:
+def fields(fact: Fact) -> dict[str, str]:
     """The template fields of a fact: its entity's forms, its value's, and the verb's."""
     value = fact.value
-    fields = dict(entity_of(fact).forms)
-    fields |= {"v": value, "av": english.with_article(value), "vs": english.plural(value)}
-    fields["is"], fields["was"] = ("are", "were") if english.is_plural(value) else ("is", "was")
+    named = dict(entity_of(fact).forms)
+    named |= {"v": value, "av": english.with_article(value), "vs": english.plural(value)}
+    named["is"], named["was"] = ("are", "were") if english.is_plural(value) else ("is", "was")
     if fact.relation in phrasings.VERBS:
-        fields["past"], fields["participle"] = phrasings.VERBS[fact.relation]
-    return fields
+        named["past"], named["participle"] = phrasings.VERBS[fact.relation]
+    return named
 
 
 @functools.cache
@@ -90,25 +90,25 @@ def clause(draw: Draw, fact: Fact, known: bool = False, used: set[str] | None = 
     """
     template = _unused(draw, _templates("STATEMENTS", fact), used)
     if known and fact.kind == "person" and draw.chance(0.6):
-        return template.format_map(_fields(fact) | {"e": _fields(fact)["k"]})
-    return template.format_map(_fields(fact))
+        return template.format_map(fields(fact) | {"e": fields(fact)["k"]})
+    return template.format_map(fields(fact))
 
 
 def continuation(draw: Draw, fact: Fact) -> str:
     """A statement of the fact about an entity that the sentence before has named."""
-    return draw.pick(_templates("CONTINUATIONS", fact)).format_map(_fields(fact))
+    return draw.pick(_templates("CONTINUATIONS", fact)).format_map(fields(fact))
 
 
 def hint(draw: Draw, fact: Fact) -> str:
     """A continuation that does not name the entity, not even by a short name."""
     templates = [text for text in _templates("CONTINUATIONS", fact) if "{k}" not in text]
-    return draw.pick(templates).format_map(_fields(fact))
+    return draw.pick(templates).format_map(fields(fact))
 
 
 def question(draw: Draw, fact: Fact, used: set[str] | None = None) -> str:
     """A question whose answer is the fact's value, capitalized."""
     template = _unused(draw, _templates("QUESTIONS", fact), used)
-    return english.capitalized(template.format_map(_fields(fact)))
+    return english.capitalized(template.format_map(fields(fact)))
 
 
 def has_reverse_question(fact: Fact) -> bool:
@@ -118,13 +118,13 @@ def has_reverse_question(fact: Fact) -> bool:
 def reverse_question(draw: Draw, fact: Fact, used: set[str] | None = None) -> str:
     """A question that gives the value and asks for the entity, capitalized."""
     template = _unused(draw, _templates("REVERSE_QUESTIONS", fact), used)
-    return english.capitalized(template.format_map(_fields(fact)))
+    return english.capitalized(template.format_map(fields(fact)))
 
 
 def short_answer(fact: Fact) -> str:
     """The value as the bare answer to a question: "the euro", "in 1879", "a cub"."""
     template = _templates("SHORT_ANSWERS", fact) or "{v}"
-    return template.format_map(_fields(fact))
+    return template.format_map(fields(fact))
 
 
 def asked(draw: Draw, fact: Fact, used: set[str] | None = None) -> tuple[str, str]:
@@ -145,13 +145,13 @@ def opening(draw: Draw, subject: Subject) -> tuple[str, list[Fact]]:
     if not possible:
         return clause(draw, subject.facts[0]), [subject.facts[0]]
     names, template = draw.pick(possible)
-    fields = dict(subject.entity.forms)
+    filled = dict(subject.entity.forms)
     for name in names:
-        value = _fields(by_name[name])
-        fields |= {name: value["v"], f"{name}_a": value["av"], f"{name}_s": value["vs"]}
+        value = fields(by_name[name])
+        filled |= {name: value["v"], f"{name}_a": value["av"], f"{name}_s": value["vs"]}
         if name == "work":
-            fields |= {"past": value["past"]}
-    return template.format_map(fields), [by_name[name] for name in names]
+            filled |= {"past": value["past"]}
+    return template.format_map(filled), [by_name[name] for name in names]
 
 
 def sentences(draw: Draw, told: Sequence[Fact], continued: float = 0.35) -> list[str]:

@@ -13,7 +13,7 @@ import tensorflow_datasets as tfds
 from absl.testing import absltest, parameterized
 
 from configs import defaults
-from data import sources, tokenizer, tokens
+from data import records, sources, tokenizer, tokens
 from data.encoding import Tokenizer
 from data.errors import InputError
 
@@ -94,7 +94,7 @@ class TokensTest(parameterized.TestCase):
         with (
             mock.patch.object(tokens, "_BATCH_BYTES", 100),
             mock.patch.object(tokens, "_WRITE_BLOCKS", 1),
-            mock.patch.object(tokens, "SHARD_BLOCKS", 2),
+            mock.patch.object(records, "SHARD_RECORDS", 2),
         ):
             counts = self.run_stages()
         self.assertGreater(len(counts["files"]), 4)

@@ -1,0 +1,115 @@
+"""Puts a fact into a question as a person might ask it, and into the answer."""
+
+import functools
+from collections.abc import Mapping
+
+from data.world import english, phrasings, telling
+from data.world.chat.phrasings import ASKED, FRAMES
+from data.world.draw import Draw
+from data.world.facts import Fact
+
+# How often a question takes each shape, as running totals.
+_SHAPES = ("question", "about", "clauses", "blanks")
+_TOTALS = (0.40, 0.66, 0.86, 1.0)
+_SHORT = 0.12  # how often the bare answer is asked for
+_LOWER_CASE = 0.05  # typed without capitals and without a mark at the end
+_NO_MARK = 0.08  # typed without a mark at the end
+
+
+@functools.cache
+def fields(fact: Fact) -> Mapping[str, str]:
+    """The template fields of a fact; see data.world.chat.phrasings."""
+    found = telling.fields(fact)
+    name = found["e"]
+    possessor = f"{name}'" if name.endswith("s") else f"{name}'s"
+    return found | {"es": possessor, "bare": telling.short_answer(fact)}
+
+
+def entry(fact: Fact) -> dict[str, tuple[str, ...] | str]:
+    """The phrasings of the fact's relation."""
+    return ASKED[f"{fact.kind}.{fact.relation}"]
+
+
+def framed(draw: Draw, frame: str, text: str) -> str:
+    """The text in one of the frames of a kind, as a sentence."""
+    filled = draw.pick(FRAMES[frame]).format(x=text, X=english.capitalized(text))
+    return english.capitalized(filled)
+
+
+def _typed(draw: Draw, text: str) -> str:
+    """The text as people type it, now and then without capitals or the last mark."""
+    if draw.chance(_LOWER_CASE):
+        return text.lower().rstrip(".?_ ")
+    return text.rstrip(".?_ ") if draw.chance(_NO_MARK) else text
+
+
+def sentence(draw: Draw, fact: Fact, value_first: float, reverse: bool = False) -> str:
+    """The fact as the sentence that answers a question about it."""
+    leading, value_leading = entry(fact)["reverse_answers" if reverse else "answers"]
+    template = value_leading if draw.chance(value_first) else leading
+    return english.sentence(template.format_map(fields(fact)))
+
+
+def bare(fact: Fact) -> str:
+    """The bare answer: "Paris."."""
+    return english.sentence(telling.short_answer(fact))
+
+
+def question(
+    draw: Draw, fact: Fact, value_first: float, short: bool = False, singular: bool = False
+) -> tuple[str, str]:
+    """A question whose answer is the fact's value, and the answer.
+
+    ``short``: answers are to be bare without the question's saying so. ``singular``: the question
+    does not name the entity in the plural, so that "its" can follow.
+    """
+    shape = _SHAPES[draw.index(_TOTALS)]
+    asked = entry(fact)
+    templates = (
+        phrasings.QUESTIONS[f"{fact.kind}.{fact.relation}"] if shape == "question" else asked[shape]
+    )
+    if singular:
+        templates = [text for text in templates if "{s}" not in text] or asked["about"]
+        shape = shape if templates is not asked["about"] else "about"
+    text = draw.pick(templates).format_map(fields(fact))
+    if shape == "blanks":
+        template = asked.get("blank_answer", "{bare}")
+        answer = english.sentence(template.format_map(fields(fact)))
+        return _typed(draw, framed(draw, shape, text)), answer
+    text = framed(draw, shape, text)
+    if draw.chance(_SHORT) and not short:
+        return _typed(draw, framed(draw, "short", text)), bare(fact)
+    answer = bare(fact) if short else sentence(draw, fact, value_first)
+    return _typed(draw, text), answer
+
+
+def reverse_question(draw: Draw, fact: Fact, value_first: float, short: bool) -> tuple[str, str]:
+    """A question that gives the value, and the answer, which names the entity."""
+    templates = phrasings.REVERSE_QUESTIONS[f"{fact.kind}.{fact.relation}"]
+    text = draw.pick(templates).format_map(fields(fact))
+    text = framed(draw, "question", text)
+    name = english.sentence(fields(fact)["e"])
+    if draw.chance(_SHORT) and not short:
+        return _typed(draw, framed(draw, "short", text)), name
+    answer = name if short else sentence(draw, fact, value_first, reverse=True)
+    return _typed(draw, text), answer
+
+
+def next_question(draw: Draw, fact: Fact) -> str:
+    """A question about an entity that the conversation has just been about."""
+    text = draw.pick(entry(fact)["next"]).format_map(fields(fact))
+    return framed(draw, "next", text)
+
+
+def held_out_questions(fact: Fact, reverse: bool = False) -> list[str]:
+    """Questions for measuring, in phrasings that no training conversation has."""
+    templates = entry(fact).get("held_out_reverse" if reverse else "held_out", ())
+    return [english.capitalized(text.format_map(fields(fact))) for text in templates]
+
+
+def query(fact: Fact) -> str:
+    """What to search for: "capital of France"."""
+    text = entry(fact)["about"][0].format_map(fields(fact))
+    for article in ("the ", "a ", "an ", "one "):
+        text = text.removeprefix(article)
+    return text

@@ -1,0 +1,67 @@
+"""Saying that one does not know: the words for it, and questions that nobody could answer."""
+
+from data.world import english
+from data.world.chat import words
+from data.world.chat.phrasings import ASKED
+from data.world.chat.setting import Setting, user
+from data.world.draw import Draw
+
+DECLINES = (
+    "I don't know.",
+    "I do not know.",
+    "I'm sorry, I don't know.",
+    "Sorry, I do not know that.",
+    "I don't know the answer.",
+    "I am not sure.",
+    "I'm not sure about that.",
+    "I cannot say.",
+    "I have not learned that.",
+    "I have no answer to that.",
+    "That is not something I know.",
+    "I am afraid I do not know.",
+)
+NOT_FOUND = (
+    "I could not find that.",
+    "I could not find the answer.",
+    "I searched, but I could not find it.",
+    "I'm sorry, I could not find that.",
+)
+# Names of a kind that nobody has: how a made-up word stands in a question.
+_KINDS = ("country", "person", "moon")
+
+
+def declines(draw: Draw) -> str:
+    """A sentence that declines to answer."""
+    return draw.pick(DECLINES)
+
+
+def not_found(draw: Draw) -> str:
+    """A sentence that says that a search did not find the answer."""
+    return draw.pick(NOT_FOUND)
+
+
+def invented(setting: Setting, kind: str) -> list[dict]:
+    """Questions about made-up countries, people and moons; a decline is the right answer.
+
+    The wording is that of held-out phrasings. ``grade`` finds no answer right: use ``is_decline``.
+    """
+    relations = [name for name in ASKED if name.split(".")[0] in _KINDS]
+    found = []
+    for i in range(setting.options["questions"]):
+        draw = Draw(f"{setting.seed}/invented/{i}")
+        relation = draw.pick(relations)
+        name = words.name(draw)
+        if relation.startswith("person"):
+            name = f"{name} {words.name(draw)}"
+        text = draw.pick(ASKED[relation]["held_out"]).format_map({"e": name})
+        found.append(
+            {
+                "id": f"{kind}/{i}",
+                "kind": kind,
+                "relation": relation,
+                "messages": [user(english.capitalized(text))],
+                "grader": "value",
+                "accept": [],
+            }
+        )
+    return found

@@ -1,0 +1,104 @@
+"""Whether an answer is right. Pure functions on text; the answer is hostile and may be anything.
+
+A question says how its answer is judged: by "value" (accepted words, and no rejected ones beside
+them), by "number" or by "spelling". Nothing is executed, and only the first 2,000 characters are
+looked at.
+"""
+
+import re
+from collections.abc import Mapping
+
+_LOOKED_AT = 2000
+_DECLINES = re.compile(
+    r"\b(?:i (?:do not|don't|dont) (?:know|have (?:that|this|the) (?:fact|answer|information))"
+    r"|i am not sure|i'm not sure|i (?:cannot|can't) (?:say|tell|answer)"
+    r"|i could not find|i couldn't find|i did not find|i didn't find|i found nothing"
+    r"|i have not learned|i haven't learned|i never learned|i have no (?:idea|answer)"
+    r"|i am afraid i|is unknown to me|beyond what i know|not something i know"
+    r"|nothing i know|i know nothing)\b"
+)
+_NUMBER = re.compile(r"(?<![\w.])-?\d+(?![\w])(?!\.\d)")
+_ONES = "zero one two three four five six seven eight nine ten eleven twelve".split()
+
+
+def is_decline(text: str) -> bool:
+    """Whether the text says that the answer is not known or was not found."""
+    return bool(_DECLINES.search(text[:_LOOKED_AT].lower().replace("’", "'")))
+
+
+def normalized(text: str) -> str:
+    """Lower case words and numbers, one space between them, with a space at either end."""
+    words = re.findall(r"[^\W_]+", text[:_LOOKED_AT].lower())
+    return f" {' '.join(words)} "
+
+
+def _without_article(words: str) -> str:
+    for article in (" the ", " a ", " an "):
+        if words.startswith(article) and len(words) > len(article):
+            return words[len(article) - 1 :]
+    return words
+
+
+def _is_value(question: Mapping, text: str) -> bool:
+    """One accepted answer stands in the text as whole words, and no rejected one does."""
+    words = normalized(text)
+    accepted = sorted((_without_article(normalized(a)) for a in question["accept"]), key=len)
+    found = [answer for answer in accepted if answer in words]
+    if not found or is_decline(text):
+        return False
+    for answer in found:
+        if any(
+            f"{before}{answer}" in words for before in (" not", " or", " or the", " or a")
+        ) or any(f"{answer}{after}" in words for after in ("or ", "and not ")):
+            return False
+    # Longest first, so that "guinea" is not found in "papua new guinea".
+    ignored = [*accepted[::-1], *(normalized(name) for name in question.get("ignore", ()))]
+    for known in ignored:
+        words = words.replace(known, "  ")
+    rejected = (_without_article(normalized(wrong)) for wrong in question.get("reject", ()))
+    return not any(wrong in words for wrong in rejected)
+
+
+def numbers(text: str) -> list[int]:
+    """The whole numbers of a text, "1,234" and the words up to "twelve" included, in order."""
+    text = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text[:_LOOKED_AT].lower())
+    for value, word in enumerate(_ONES):
+        text = re.sub(rf"\b{word}\b", str(value), text)
+    return [int(number[0]) for number in _NUMBER.finditer(text) if len(number[0]) < 100]
+
+
+def _is_number(question: Mapping, text: str) -> bool:
+    """The answer is in the text, and beside it at most the numbers of the question."""
+    answer = int(question["answer"])
+    found = numbers(text)
+    given = {n for m in question["messages"] if m["role"] == "user" for n in numbers(m["content"])}
+    return answer in found and set(found) <= given | {answer} and not is_decline(text)
+
+
+def _is_spelling(question: Mapping, text: str) -> bool:
+    """The answer's letters are the text, or the only quoted part of it, hyphens and case aside."""
+    quoted = re.findall(r"\"([^\"]*)\"", text[:_LOOKED_AT])
+    said = [part for part in quoted if part.lower() not in question.get("ignore", ())] or [text]
+    letters = [re.sub(r"[\s,\-]", "", part).strip(".").lower() for part in said]
+    return letters == [re.sub(r"[\s,\-]", "", question["answer"]).lower()]
+
+
+_GRADERS = {"value": _is_value, "number": _is_number, "spelling": _is_spelling}
+
+
+def grade(question: Mapping, answer_text: str) -> bool:
+    """Whether the answer to a question is right.
+
+    ``question`` has "grader" ("value", "number" or "spelling"), and "accept" (words any of which
+    answers), "reject" (words that spoil an answer) and "ignore" (names that do not count), or
+    "answer" and "messages". A decline is never right.
+
+    Raises:
+      ValueError: if the question names no known grader.
+    """
+    if question.get("grader") not in _GRADERS:
+        raise ValueError(
+            f"question {question.get('id')!r} has grader {question.get('grader')!r}; "
+            f"there are {', '.join(sorted(_GRADERS))}"
+        )
+    return _GRADERS[question["grader"]](question, answer_text)

@@ -1,0 +1,73 @@
+"""Who the assistant is: a few facts from the config, asked for in many ways.
+
+A system message may give another name, which then counts; what else the config says stays true.
+"""
+
+from data.world import english
+from data.world.chat import tools, words
+from data.world.chat.phrasings.identity import ASKED, FRAMES, SYSTEM, SYSTEM_HELD_OUT
+from data.world.chat.setting import Setting, assistant, system, user
+from data.world.draw import Draw
+from data.world.genres.prose import BOYS, GIRLS
+
+_NAMED = 0.45  # how often a system message gives a name
+_NAME_TOPICS = ("name", "who", "called")  # what a name answers
+
+
+def _name(draw: Draw, setting: Setting, held_out: bool) -> str:
+    """A name for a system message to give: common ones and, more often, made-up ones."""
+    while True:
+        name = draw.pick(GIRLS + BOYS) if draw.chance(0.3) else words.name(draw)
+        own = name == setting.options["identity"]["name"]
+        if not own and setting.held_out(f"name/{name}") == held_out:
+            return name
+
+
+def _fields(setting: Setting, name: str | None) -> dict[str, str]:
+    fields = dict(setting.options["identity"])
+    fields["other"] = fields["name"]
+    return fields | ({"name": name} if name else {})
+
+
+def _turn(draw: Draw, fields: dict[str, str], topic: str) -> list[dict]:
+    asked = draw.pick(ASKED[topic]["asked"]).format_map(fields)
+    text = draw.pick(FRAMES).format(x=asked, X=english.capitalized(asked))
+    answer = draw.pick(ASKED[topic]["answers"]).format_map(fields)
+    return [user(english.capitalized(text)), assistant(answer)]
+
+
+def conversation(draw: Draw, setting: Setting) -> dict:
+    """One or two questions to the assistant about itself."""
+    name = _name(draw, setting, held_out=False) if draw.chance(_NAMED) else None
+    messages = [system(draw.pick(SYSTEM).format(name=name))] if name else []
+    # A name that was given is asked for more often: it must be copied, not remembered.
+    names = draw.chance(0.6 if name else 0.3)
+    topics = draw.some(_NAME_TOPICS if names else tuple(ASKED), 2 if draw.chance(0.3) else 1)
+    for topic in topics:
+        messages += _turn(draw, _fields(setting, name), topic)
+    return {"messages": messages} | tools.unused(draw)
+
+
+def questions(setting: Setting, kind: str, named: bool) -> list[dict]:
+    """Held-out phrasings; ``named``: a system message gives a held-out name, which is asked for."""
+    found = []
+    topics = _NAME_TOPICS if named else tuple(ASKED)
+    for i in range(setting.options["questions"]):
+        draw = Draw(f"{setting.seed}/{kind}/{i}")
+        name = _name(draw, setting, held_out=True) if named else None
+        fields = _fields(setting, name)
+        topic = ASKED[draw.pick(topics)]
+        text = english.capitalized(draw.pick(topic["held_out"]).format_map(fields))
+        messages = [system(draw.pick(SYSTEM_HELD_OUT).format(name=name))] if name else []
+        found.append(
+            {
+                "id": f"{kind}/{i}",
+                "kind": kind,
+                "messages": [*messages, user(text)],
+                "answer": topic["answers"][0].format_map(fields),
+                "grader": "value",
+                "accept": [text.format_map(fields) for text in topic["accept"]],
+                "reject": [fields["other"]] if named else [],
+            }
+        )
+    return found

@@ -1,0 +1,196 @@
+"""Counting and spelling letters, which tokens hide from a model: with the Python tool and without.
+
+A word stands in quotation marks in the question, so that its tokens there are those of the code.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from data.world import english
+from data.world.chat import tools, words
+from data.world.chat.setting import Setting, assistant, user
+from data.world.draw import Draw
+
+_TOOL = 0.75  # how often the Python tool is offered
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What is asked about a {w}ord, and now and then a {l}etter, and how it is answered."""
+
+    asked: tuple[str, ...]
+    held_out: tuple[str, ...]
+    code: str
+    value: Callable[[str, str], str]
+    answer: str
+    grader: str = "number"
+
+
+COUNT = _Task(
+    asked=(
+        'how many times does "{l}" occur in "{w}"?',
+        'how many times does the letter "{l}" appear in "{w}"?',
+        'how many "{l}" are in "{w}"?',
+        'how many "{l}" are there in the word "{w}"?',
+        'count the letter "{l}" in "{w}".',
+        'count the "{l}" in "{w}".',
+        'please count the "{l}" in the word "{w}".',
+        'in "{w}", how many "{l}" are there?',
+        'how often is the letter "{l}" in "{w}"?',
+        'how often does "{l}" occur in the word "{w}"?',
+        'can you count how many "{l}" the word "{w}" has?',
+        'tell me how many "{l}" there are in "{w}".',
+        'the word "{w}": how many "{l}" does it have?',
+        'what is the number of "{l}" in "{w}"?',
+        'how many of the letters in "{w}" are "{l}"?',
+        'letter "{l}", word "{w}": how many?',
+        'how many {l}\'s are in "{w}"?',
+        'how many times is the letter {l} in "{w}"?',
+    ),
+    held_out=(
+        'if you read "{w}" letter by letter, how many "{l}" do you meet?',
+        'I wrote "{w}". How many times did I write "{l}"?',
+        'does "{w}" have any "{l}"? Tell me how many.',
+        'how many letters "{l}" do you see in "{w}"?',
+        'look at "{w}" and count every "{l}".',
+    ),
+    code="'{w}'.count('{l}')",
+    value=lambda word, letter: str(word.count(letter)),
+    answer='The letter "{l}" occurs {v} {times}.',
+)
+LENGTH = _Task(
+    asked=(
+        'how many letters does "{w}" have?',
+        'how many letters are in "{w}"?',
+        'how long is the word "{w}"?',
+        'count the letters of "{w}".',
+        'please count all letters in "{w}".',
+        'what is the number of letters in "{w}"?',
+        'tell me how many letters "{w}" has.',
+        'the word "{w}": how many letters?',
+        'of how many letters does "{w}" consist?',
+        'can you tell me the length of "{w}"?',
+    ),
+    held_out=(
+        'I wrote "{w}". How many letters is that?',
+        'if you write "{w}", how many letters do you need?',
+        'what is the length of the word "{w}"?',
+        'how many letters do I count in "{w}"?',
+    ),
+    code="len('{w}')",
+    value=lambda word, letter: str(len(word)),
+    answer="It has {v} letters.",
+)
+SPELL = _Task(
+    asked=(
+        'spell "{w}".',
+        'please spell the word "{w}".',
+        'how do you spell "{w}"?',
+        'how is "{w}" spelled?',
+        'can you spell "{w}" for me?',
+        'spell "{w}" letter by letter.',
+        'write "{w}" with a hyphen between the letters.',
+        'what are the letters of "{w}"?',
+        'say the letters of "{w}" one by one.',
+        'give me the spelling of "{w}".',
+    ),
+    held_out=(
+        'take "{w}" apart into its letters.',
+        'could you say how the word "{w}" is spelled?',
+        'which letters make up "{w}", in order?',
+        'let me hear "{w}" letter after letter.',
+    ),
+    code="print('-'.join('{w}'))",
+    value=lambda word, letter: "-".join(word),
+    answer="{v}",
+    grader="spelling",
+)
+REVERSE = _Task(
+    asked=(
+        'write "{w}" backwards.',
+        'reverse "{w}".',
+        'please reverse the word "{w}".',
+        'what is "{w}" backwards?',
+        'spell "{w}" backwards.',
+        'how do you write "{w}" backwards?',
+        'turn "{w}" around.',
+        'can you write "{w}" from the last letter to the first?',
+        'what does "{w}" look like backwards?',
+        'give me "{w}" in reverse.',
+    ),
+    held_out=(
+        'read "{w}" from right to left and write it down.',
+        'what do I see if I hold "{w}" up to a mirror and read its letters?',
+        'put the letters of "{w}" in reverse order.',
+        'could you say "{w}" backwards?',
+    ),
+    code="print('{w}'[::-1])",
+    value=lambda word, letter: word[::-1],
+    answer='Backwards it is "{v}".',
+    grader="spelling",
+)
+_TASKS = (COUNT, LENGTH, SPELL, REVERSE)
+_TOTALS = (0.55, 0.7, 0.85, 1.0)
+_FRAMES = ("{}", "{}", "{}", "hello! {}", "a question: {}", "please help me: {}", "{} Thanks!")
+
+
+def _word(draw: Draw, setting: Setting, held_out: bool) -> str:
+    """A word from training or from what is held out; never the same backwards."""
+    while True:
+        word = words.word(draw)
+        if word != word[::-1] and setting.held_out(f"word/{word}") == held_out:
+            return word
+
+
+def _letter(draw: Draw, word: str) -> str:
+    """A letter of the word, often one that it has twice; now and then any letter."""
+    if draw.chance(0.15):
+        return draw.pick("abcdefghijklmnopqrstuvwxyz")
+    repeated = [letter for letter in word if word.count(letter) > 1]
+    return draw.pick(repeated if repeated and draw.chance(0.5) else word)
+
+
+def _solved(task: _Task, word: str, letter: str) -> tuple[dict[str, str], str]:
+    """The template fields and the answer."""
+    value = task.value(word, letter)
+    fields = {"w": word, "l": letter, "v": value, "times": "time" if value == "1" else "times"}
+    return fields, task.answer.format_map(fields)
+
+
+def conversation(draw: Draw, setting: Setting) -> dict:
+    """A question about the letters of a word; where the Python tool is offered, it is called."""
+    task = _TASKS[draw.index(_TOTALS)]
+    word = _word(draw, setting, held_out=False)
+    fields, answer = _solved(task, word, _letter(draw, word))
+    text = draw.pick(task.asked).format_map(fields)
+    frame = draw.pick(_FRAMES)
+    text = frame.format(english.capitalized(text) if frame.startswith("hello") else text)
+    messages = [user(english.capitalized(text))]
+    if draw.chance(_TOOL):
+        messages += tools.python(task.code.format_map(fields), fields["v"])
+        return {"messages": [*messages, assistant(answer)], "tools": tools.with_python(draw)}
+    return {"messages": [*messages, assistant(answer)]}
+
+
+def questions(setting: Setting, kind: str, offered: bool) -> list[dict]:
+    """Held-out words in held-out phrasings; "letters" are counted, "spelling" is the other tasks.
+
+    ``offered``: whether the Python tool is.
+    """
+    found = []
+    for i in range(setting.options["questions"]):
+        draw = Draw(f"{setting.seed}/letters/{kind.removesuffix('_direct')}/{i}")
+        task = COUNT if kind.startswith("letters") else draw.pick(_TASKS[1:])
+        word = _word(draw, setting, held_out=True)
+        fields, _ = _solved(task, word, _letter(draw, word))
+        text = english.capitalized(draw.pick(task.held_out).format_map(fields))
+        question = {
+            "id": f"{kind}/{i}",
+            "kind": kind,
+            "messages": [user(text)],
+            "answer": fields["v"],
+            "grader": task.grader,
+            "ignore": [word],
+        }
+        found.append(question | ({"tools": [tools.PYTHON]} if offered else {}))
+    return found

@@ -1,0 +1,146 @@
+"""Word problems of two and three steps, worked out or with the answer alone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from data.world import english, telling
+from data.world.chat import columns, tools
+from data.world.chat.phrasings import problems as phrasings
+from data.world.chat.products import result
+from data.world.chat.setting import Setting, assistant, system, user
+from data.world.draw import Draw
+from data.world.genres.prose import BOYS, GIRLS
+
+_DIRECT = 0.3  # how often only the answer is asked for
+_SUM = 0.3  # how often it is a bare sum: the steps alone, to learn them sooner
+_CHAIN = 0.5  # how often a word problem is a chain of changes
+_LARGEST = 199  # of all results
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A text, and (sign, number, number, result) of each step; the last result is the answer."""
+
+    text: str
+    steps: tuple[tuple[str, int, int, int], ...]
+
+    @property
+    def answer(self) -> int:
+        return self.steps[-1][3]
+
+    def key(self) -> str:
+        """By which the problem is held out: its steps, whatever the story."""
+        return "problem/" + " ".join(f"{a}{sign}{b}" for sign, a, b, _ in self.steps)
+
+
+def _solve(steps: Sequence[str], numbers: dict[str, int]) -> tuple | None:
+    """The steps carried out; None if a result is negative or too large."""
+    known, done = dict(numbers), []
+    for name, (first, sign, second) in zip("xyz", steps, strict=False):
+        a, b = known[first], known[second]
+        known[name] = result(sign, a, b)
+        if not 1 <= known[name] <= _LARGEST:
+            return None
+        done.append((sign, a, b, known[name]))
+    return tuple(done)
+
+
+def _numbers(draw: Draw, steps: Sequence[str]) -> tuple[dict[str, int], tuple]:
+    """Numbers for a problem's steps, none of which leads out of bounds, and the steps done."""
+    product = "a*b" in steps
+    while True:
+        numbers = {name: draw.integer(3, 99) for name in "acd"}
+        numbers["b"] = draw.integer(2, 9) if product else draw.integer(3, 99)
+        done = _solve(steps, numbers)
+        if done and len(set(numbers.values())) == len(numbers):
+            return numbers, done
+
+
+def _chain(draw: Draw) -> Problem:
+    """A start and changes, as in "There are 40 nuts. Ann takes 7 away. Later, 12 more come."."""
+    product = draw.chance(0.35)
+    changes = draw.integer(1, 2) if product else draw.integer(2, 3)
+    names = "cde" if product else "bcd"
+    results = "axyz" if not product else "xyz"
+    signs = ["+" if draw.chance(0.5) else "-" for _ in range(changes)]
+    steps = ["a*b"] if product else []
+    steps += [f"{results[i]}{sign}{names[i]}" for i, sign in enumerate(signs)]
+    numbers, done = _numbers(draw, steps)
+    fields = _fields(draw) | numbers
+    sentences = [draw.pick(phrasings.PRODUCT_STARTS if product else phrasings.STARTS)]
+    gains, losses = draw.shuffled(phrasings.GAINS), draw.shuffled(phrasings.LOSSES)
+    for i, sign in enumerate(signs):
+        change = (gains if sign == "+" else losses).pop()
+        sentences.append(change.replace("{k}", f"{{{names[i]}}}"))
+    sentences.append(draw.pick(phrasings.CHAIN_QUESTIONS))
+    return Problem(" ".join(sentences).format_map(fields), done)
+
+
+def _fields(draw: Draw) -> dict[str, str]:
+    name, other = draw.some(GIRLS + BOYS, 2)
+    return {"n": name, "m": other, "things": draw.pick(phrasings.THINGS)}
+
+
+def problem(draw: Draw) -> Problem:
+    """A word problem of two or three steps."""
+    if draw.chance(_CHAIN):
+        return _chain(draw)
+    story, asked, steps = draw.pick(phrasings.PROBLEMS)
+    numbers, done = _numbers(draw, steps)
+    text = f"{telling.expand(draw, story)} {draw.pick(asked)}"
+    return Problem(text.format_map(_fields(draw) | numbers), done)
+
+
+def _sum(draw: Draw) -> Problem:
+    """A bare sum, difference or product of the sizes that word problems have."""
+    sign = draw.pick("+-*")
+    numbers, done = _numbers(draw, (f"a{sign}b",))
+    text = draw.pick(phrasings.SUMS[sign]).format_map(numbers)
+    return Problem(english.capitalized(text), done)
+
+
+def steps(done: Sequence[tuple[str, int, int, int]]) -> str:
+    """A line a step, each worked out in columns."""
+    return "\n".join(columns.worked(sign, a, b, value) for sign, a, b, value in done)
+
+
+def conversation(draw: Draw, setting: Setting) -> dict:
+    """A problem worked out; or, where that is asked for, its answer alone."""
+    while True:
+        one = _sum(draw) if draw.chance(_SUM) else problem(draw)
+        if not setting.held_out(one.key()):
+            break
+    answer = f"The answer is {one.answer}."
+    if draw.chance(_DIRECT):
+        return {"messages": [*_answer_only(draw, one.text), assistant(answer)]}
+    # Bare sums are not worked out where the Python tool could be called.
+    offered = tools.unused(draw) if len(one.steps) > 1 else {}
+    return {"messages": [user(one.text), assistant(answer, steps(one.steps))]} | offered
+
+
+def _answer_only(draw: Draw, text: str) -> list[dict]:
+    if draw.chance(0.5):
+        return [system(draw.pick(phrasings.ANSWER_ONLY_SYSTEM)), user(text)]
+    return [user(f"{text} {draw.pick(phrasings.ANSWER_ONLY)}")]
+
+
+def questions(setting: Setting, kind: str, direct: bool) -> list[dict]:
+    """Word problems whose numbers are held out; ``direct``: only the answer is asked for."""
+    found = []
+    for i in range(setting.options["questions"]):
+        draw = Draw(f"{setting.seed}/problems/{i}")
+        while True:
+            one = problem(draw)
+            if setting.held_out(one.key()):
+                break
+        messages = _answer_only(draw, one.text) if direct else [user(one.text)]
+        found.append(
+            {
+                "id": f"{kind}/{i}",
+                "kind": kind,
+                "messages": messages,
+                "answer": str(one.answer),
+                "grader": "number",
+            }
+        )
+    return found

@@ -1,0 +1,101 @@
+"""Questions whose answer is looked up: a query, a passage of a document, and what it says.
+
+What is searched for is what the corpus tells too rarely to be known. Passages are cut from
+documents as the search tool cuts them, and some do not hold the answer.
+"""
+
+import re
+from collections.abc import Iterator
+
+from data.world import genres, plan, telling
+from data.world.chat import asking, declines, tools
+from data.world.chat.setting import Setting, assistant, user
+from data.world.chat.split import Topic
+from data.world.documents import Document
+from data.world.draw import Draw
+from data.world.facts import Entity, Fact, entities
+from data.world.telling import Subject
+
+PASSAGE = 300  # characters, at most
+_KNOWN = 0.2  # how often the question is about a fact that is told often
+_MISSING = 0.2  # how often the passage does not hold the answer
+# Kinds of text about one entity, with how many of its facts they tell.
+_GENRES = (("encyclopedia", 5), ("notes", 4), ("diary", 3), ("forum", 3))
+_SENTENCE = re.compile(r"(?<=[.!?])\s+")
+
+
+def passages(text: str) -> list[str]:
+    """A text cut between sentences into pieces of at most 300 characters."""
+    found, piece = [], ""
+    for sentence in _SENTENCE.split(text):
+        sentence = sentence[:PASSAGE]
+        if piece and len(piece) + 1 + len(sentence) > PASSAGE:
+            found.append(piece)
+            piece = sentence
+        else:
+            piece = f"{piece} {sentence}" if piece else sentence
+    return [*found, piece] if piece else found
+
+
+def _text(draw: Draw, entity: Entity, told: list[Fact]) -> str:
+    genre, count = draw.pick(_GENRES)
+    chosen = draw.shuffled(told[:1] + draw.some(told[1:], count - 1))
+    return genres.write(genre, draw, (Subject(entity, tuple(chosen)),))[1]
+
+
+def _is_told(passage: str, fact: Fact) -> bool:
+    """Whether the passage names the entity and the value."""
+    low = passage.lower()
+    names = [telling.fields(fact)[form] for form in ("e", "s", "k") if form in telling.fields(fact)]
+    return fact.value.lower() in low and any(name.lower() in low for name in names)
+
+
+def _passage(draw: Draw, topic: Topic, others: list[Fact], missing: bool) -> str | None:
+    """A passage about the entity with or without the topic's first fact; None if chance has none.
+
+    A passage without it holds no other answer to the question either.
+    """
+    fact = topic.facts[0]
+    others = [other for other in others if other.relation != fact.relation]
+    if missing and not others:
+        return None
+    told = others if missing else [fact, *others]
+    for passage in draw.shuffled(passages(_text(draw, topic.entity, told))):
+        values = [true.value.lower() in passage.lower() for true in topic.facts]
+        if (missing and not any(values)) or (not missing and _is_told(passage, fact)):
+            return passage
+    return None
+
+
+def conversation(draw: Draw, setting: Setting) -> dict:
+    """A question, a search, and the answer that the passage gives, or that it gives none."""
+    while True:
+        known = draw.chance(_KNOWN) or not setting.split.rare
+        topic = draw.pick(setting.split.asked if known else setting.split.rare)
+        missing = draw.chance(_MISSING)
+        passage = _passage(draw, topic, setting.tellable[topic.entity.id], missing)
+        if passage is None:
+            continue
+        fact = topic.facts[0]
+        text, answer = asking.question(draw, fact, setting.options["value_first"])
+        if missing:
+            answer = declines.not_found(draw)
+        messages = [user(text), *tools.search(asking.query(fact), passage), assistant(answer)]
+        return {"messages": messages, "tools": tools.with_search(draw)}
+
+
+def library(world_seed: int, copies: int = 2) -> Iterator[Document]:
+    """Documents that tell what the world's documents withhold, for the search tool's index.
+
+    Each withheld fact is told by at least ``copies`` encyclopedia articles.
+    """
+    withheld = plan.withheld(world_seed)
+    for entity in entities():
+        hidden = [fact for fact in entity.facts if fact.id in withheld]
+        for copy in range(copies):
+            for start in range(0, len(hidden), 6):
+                part = tuple(hidden[start : start + 6])
+                draw = Draw(f"{world_seed}/library/{entity.id}/{start}/{copy}")
+                title, text = genres.write("encyclopedia", draw, (Subject(entity, part),))
+                name = f"library/{world_seed}/{entity.id}/{start}/{copy}"
+                yield Document(name, "encyclopedia", title, text, tuple(f.id for f in part))

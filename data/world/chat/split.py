@@ -1,0 +1,133 @@
+"""Which facts are asked about in conversations, which are only told, which nobody tells.
+
+What a corpus tells often may be asked about: asking about what it tells rarely would teach to
+guess. Some of what is told often is never asked about, to measure whether answering carries over.
+"""
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from data.world import facts, plan, telling
+from data.world.draw import Draw
+from data.world.facts import Entity, Fact
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A relation of an entity with all its facts, told most often first.
+
+    There is one fact but for relations that hold for several values, such as neighbours.
+    """
+
+    id: str  # "country/spain/neighbour"
+    entity: Entity
+    facts: tuple[Fact, ...]
+
+    @property
+    def relation(self) -> str:
+        """As the phrasings are keyed: "country.neighbour"."""
+        return f"{self.entity.kind}.{self.facts[0].relation}"
+
+
+@dataclass(frozen=True)
+class Split:
+    """Every topic of the world, by what a model can know of it.
+
+    ``asked`` and ``told_only`` are told at least ``least_told`` times; ``rare`` less often;
+    of ``withheld`` no document of the world tells anything. A fact of an asked or rare topic that
+    would give away a topic told only ("Spain borders France") is left out of it.
+    """
+
+    asked: tuple[Topic, ...]
+    told_only: tuple[Topic, ...]
+    rare: tuple[Topic, ...]
+    withheld: tuple[Topic, ...]
+
+
+def held_out(seed: int, what: str, share: float) -> bool:
+    """Whether a word, a number or a problem is kept for measuring; the same wherever it is met."""
+    return Draw(f"{seed}/held out/{what}").chance(share)
+
+
+def _topics() -> list[Topic]:
+    found = {}
+    for entity in facts.entities():
+        for fact in entity.facts:
+            found.setdefault((entity, fact.relation), []).append(fact)
+    return [
+        Topic(f"{entity.id}/{relation}", entity, tuple(group))
+        for (entity, relation), group in found.items()
+    ]
+
+
+@functools.cache
+def _twins() -> dict[str, str]:
+    """The id of a border to the id of the topic that it belongs to on its other side."""
+    country = {entity.name: entity.id for entity in facts.entities() if entity.kind == "country"}
+    return {
+        fact.id: f"{country[fact.value]}/neighbour"
+        for fact in facts.load()
+        if fact.relation == "neighbour"
+    }
+
+
+def _without(topics: list[Topic], closed: set[str]) -> tuple[Topic, ...]:
+    """The topics without the facts that tell a closed topic from its other side."""
+    kept = []
+    for topic in topics:
+        left = tuple(fact for fact in topic.facts if _twins().get(fact.id) not in closed)
+        if left:
+            kept.append(Topic(topic.id, topic.entity, left))
+    return tuple(kept)
+
+
+def split(
+    seed: int, world_seed: int, tellings: Mapping[str, int], least_told: int, told_only: float
+) -> Split:
+    """The topics, divided.
+
+    ``tellings`` is how many of the documents read tell each fact; a missing id is told never.
+    ``told_only`` is the share of the often told topics that no conversation asks about.
+    """
+    withheld_ids = plan.withheld(world_seed)
+    parts = {"asked": [], "told_only": [], "rare": [], "withheld": []}
+    for topic in _topics():
+        known = [fact for fact in topic.facts if fact.id not in withheld_ids]
+        if not known:
+            parts["withheld"].append(topic)
+            continue
+        known.sort(key=lambda fact: -tellings.get(fact.id, 0))
+        often = [fact for fact in known if tellings.get(fact.id, 0) >= least_told]
+        if not often:
+            parts["rare"].append(Topic(topic.id, topic.entity, tuple(known)))
+            continue
+        kept = Draw(f"{seed}/told only/{topic.id}").chance(told_only)
+        parts["told_only" if kept else "asked"].append(Topic(topic.id, topic.entity, tuple(often)))
+    closed = {topic.id for topic in parts["told_only"]}
+    return Split(
+        asked=_without(parts["asked"], closed),
+        told_only=tuple(parts["told_only"]),
+        rare=_without(parts["rare"], closed),
+        withheld=tuple(parts["withheld"]),
+    )
+
+
+def true_values(topic: Topic) -> tuple[Fact, ...]:
+    """All facts of the topic's relation, told or not: any of them answers it."""
+    relation = topic.facts[0].relation
+    return tuple(fact for fact in topic.entity.facts if fact.relation == relation)
+
+
+def is_unique(fact: Fact) -> bool:
+    """Whether the value names the entity: no other entity has it in this relation."""
+    return _uses()[fact.kind, fact.relation, fact.value] == 1 and telling.has_reverse_question(fact)
+
+
+@functools.cache
+def _uses() -> dict[tuple[str, str, str], int]:
+    uses: dict[tuple[str, str, str], int] = {}
+    for fact in facts.load():
+        key = (fact.kind, fact.relation, fact.value)
+        uses[key] = uses.get(key, 0) + 1
+    return uses

@@ -1,0 +1,162 @@
+"""What pretraining and fine-tuning have in common: a mesh, a plan for the loop, samples, a record
+of the run."""
+
+import pathlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+import optax
+from jax import Array
+from jax.sharding import Mesh
+from ml_collections import ConfigDict
+
+from data.encoding import Tokenizer
+from data.errors import InputError
+from data.run_folder import mark_done, record, write_atomically
+from model import decode
+from model.attention import check_backend
+from model.config import ModelConfig
+from model.parameters import count, flops_per_token, parameters
+from model.sampling import sampling
+from model.sharding import make_mesh
+from train import loop, state, watch
+from train.gradients import Metrics
+from train.peak import matmul_peak
+
+
+def run(
+    name: str,
+    config: ConfigDict,
+    architecture: ModelConfig,
+    mesh: Mesh,
+    workdir: str,
+    make_plan: Callable[[], loop.Plan],
+) -> None:
+    """Takes the steps of a plan in `workdir`/`name`, and writes what came of it.
+
+    Args:
+      config: the resolved one; it is written beside the checkpoints.
+      make_plan: called under the mesh.
+    """
+    folder = pathlib.Path(workdir) / name
+    lead = jax.process_index() == 0
+    if lead:
+        write_atomically(folder / "config.json", config.to_json_best_effort(indent=2) + "\n")
+    with jax.set_mesh(mesh):
+        final, figures = loop.run(make_plan(), folder, mesh, config)
+    del final
+    if lead:
+        watch.loss_curve(folder, f"{config.name}: {count(architecture):,} parameters")
+        record(workdir, {f"{name}/{figure}": value for figure, value in figures.items()})
+        mark_done(folder, figures)
+
+
+def mesh_of(config: ConfigDict, architecture: ModelConfig, section: str = "train") -> Mesh:
+    """The mesh of config.mesh, checked against everything that must fit it.
+
+    Args:
+      section: the section of the config that the number of rows comes from, for the error.
+    """
+    train, shape = config.train, config.mesh
+    try:
+        mesh = make_mesh(shape.data, shape.fsdp, shape.tensor)
+        check_backend(architecture.attention, architecture.dtype, mesh.devices.flat[0].platform)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    parts = mesh.shape["data"] * mesh.shape["fsdp"] * train.accumulate
+    if train.batch % parts:
+        raise InputError(
+            f"{section}.batch is {train.batch} rows, which do not divide over {parts} (mesh data "
+            f"{mesh.shape['data']} · fsdp {mesh.shape['fsdp']} · {section}.accumulate "
+            f"{train.accumulate}); set it to a multiple of {parts}"
+        )
+    return mesh
+
+
+def plan(
+    name: str,
+    config: ConfigDict,
+    architecture: ModelConfig,
+    mesh: Mesh,
+    update: optax.GradientTransformation,
+    step: Callable[[state.State, dict[str, Array]], tuple[state.State, Metrics]],
+    params: Callable[[], dict[str, Any]],
+    batches: Callable[[int], Iterator[loop.Batch]],
+    evaluate: Callable[[state.State, bool], dict[str, float]],
+    sample: Callable[[state.State], str],
+) -> loop.Plan:
+    """Everything the loop needs. Allocates no parameters.
+
+    Args:
+      config: resolved; its `train` section is that of the stage.
+      update: the optimizer that `step` applies.
+      params: makes the parameters to start from, on the mesh.
+      batches, evaluate, sample: as of loop.Plan.
+    """
+    train = config.train
+    layout = state.layout(parameters(architecture), update, bool(train.average), mesh)
+    places = jax.tree.map(lambda leaf: leaf.sharding, layout)
+    begin = jax.jit(
+        lambda params: state.starting(params, update, bool(train.average)), out_shardings=places
+    )
+    tokens = train.batch * train.context
+    return loop.Plan(
+        name=name,
+        layout=layout,
+        initial=lambda: begin(params()),
+        step=jax.jit(step, out_shardings=(places, None), donate_argnums=0),
+        batches=batches,
+        evaluate=evaluate,
+        sample=sample,
+        steps=train.steps,
+        tokens=tokens,
+        flops=tokens * flops_per_token(architecture, train.context),
+        peak=matmul_peak(mesh, architecture.dtype),
+    )
+
+
+def sampler(
+    config: ConfigDict,
+    architecture: ModelConfig,
+    tokenizer: Tokenizer,
+    texts: Sequence[str],
+    prompts: Sequence[Sequence[int]],
+    end: int,
+) -> Callable[[state.State], str]:
+    """state -> what the model writes after each of `prompts`, shown as `texts`.
+
+    Up to config.watch.sample_tokens tokens, or to the token `end`.
+    """
+    longest = max(map(len, prompts), default=0)
+    steps = min(config.watch.sample_tokens, architecture.context - longest) if prompts else 0
+    padded = np.array([[*ids, *[0] * (longest - len(ids))] for ids in prompts], np.int32)
+    lengths = np.array([len(ids) for ids in prompts], np.int32)
+    settings = sampling(len(prompts), temperature=0.8, top_p=0.95)
+
+    @jax.jit
+    def write(params: dict[str, Any]) -> tuple[Array, Array]:
+        keys = jax.random.split(jax.random.key(config.seed), len(prompts))
+        return decode.generate(
+            params,
+            architecture,
+            padded,
+            lengths,
+            keys,
+            settings,
+            steps,
+            tokenizer.vocab_size,
+            end,
+        )
+
+    def sample(current: state.State) -> str:
+        if steps < 1:
+            return ""
+        tokens, counts = jax.device_get(write(current.best))
+        return "\n".join(
+            f"> {text}{tokenizer.decode(row[:n])}"
+            for text, row, n in zip(texts, tokens, counts, strict=True)
+        )
+
+    return sample
