@@ -51,7 +51,9 @@ def prefill(
     positions = jnp.broadcast_to(jnp.arange(P, dtype=jnp.int32), (B, P))
     hidden, cache = hidden_states_cached(params, config, prompts, positions, cache)
     last = jnp.take_along_axis(hidden, (lengths - 1)[:, None, None], axis=1)[:, 0]
-    return _choose(params, cache, last, lengths.astype(jnp.int32), keys, settings, vocab_size)
+    position = lengths.astype(jnp.int32)
+    token, log_prob = choose_next(params, last, position, keys, settings, vocab_size)
+    return Decoding(cache, token, position, keys, log_prob)
 
 
 def step(
@@ -66,7 +68,10 @@ def step(
         params, config, decoding.token[:, None], decoding.position[:, None], decoding.cache
     )
     position = decoding.position + 1
-    return _choose(params, cache, hidden[:, 0], position, decoding.keys, settings, vocab_size)
+    token, log_prob = choose_next(
+        params, hidden[:, 0], position, decoding.keys, settings, vocab_size
+    )
+    return Decoding(cache, token, position, decoding.keys, log_prob)
 
 
 def generate(
@@ -117,17 +122,17 @@ def generate(
     return tokens, counts
 
 
-def _choose(
+def choose_next(
     params: dict[str, Any],
-    cache: Cache,
     hidden: Array,
     position: Array,
     keys: Array,
     settings: Sampling,
     vocab_size: int,
-) -> Decoding:
+) -> tuple[Array, Array]:
+    """The tokens [B] that follow `hidden` [B, D], to stand at `position` [B], and their
+    log-probabilities [B]."""
     scores = logits(params, hidden)  # [B, V]
     scores = jnp.where(jnp.arange(scores.shape[-1]) < vocab_size, scores, -jnp.inf)
     draws = jax.vmap(jax.random.fold_in)(keys, position)
-    token, log_prob = choose(scores, draws, settings)
-    return Decoding(cache, token, position, keys, log_prob)
+    return choose(scores, draws, settings)

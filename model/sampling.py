@@ -25,13 +25,11 @@ class Sampling(NamedTuple):
     min_p: Array
 
 
-def sampling(
-    batch: int, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0, min_p: float = 0.0
-) -> Sampling:
-    """The same choice for every row of a batch.
+def check_sampling(temperature: float, top_k: int, top_p: float, min_p: float) -> None:
+    """Refuses a setting outside its range.
 
     Raises:
-      ValueError: a setting outside its range.
+      ValueError: names it.
     """
     for name, value, valid, allowed in (
         ("temperature", temperature, 0 <= temperature < math.inf, "at least 0 and finite"),
@@ -41,6 +39,17 @@ def sampling(
     ):
         if not valid:
             raise ValueError(f"{name} is {value}; it must be {allowed}")
+
+
+def sampling(
+    batch: int, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0, min_p: float = 0.0
+) -> Sampling:
+    """The same choice for every row of a batch.
+
+    Raises:
+      ValueError: a setting outside its range.
+    """
+    check_sampling(temperature, top_k, top_p, min_p)
     return Sampling(
         jnp.full(batch, temperature, jnp.float32),
         jnp.full(batch, top_k, jnp.int32),

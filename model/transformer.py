@@ -18,7 +18,8 @@ from model.config import ModelConfig
 from model.parameters import unembedding
 from model.sharding import constrain
 
-Cache = dict[str, Array]
+# Keys and values of one layer, or of all layers stacked where config.scan is set.
+Cache = dict[str, Array] | list[dict[str, Array]]
 
 
 def hidden_states(
@@ -99,11 +100,10 @@ def hidden_states_cached(
         x, cache = jax.lax.scan(layer, x, (params["layers"], cache))
     else:
         new = []
-        weights = unstacked(params, config)["layers"]
-        for inputs in zip(weights, _unstack(cache, config.layers), strict=True):
+        for inputs in zip(unstacked(params, config)["layers"], cache, strict=True):
             x, cached = layer(x, inputs)
             new.append(cached)
-        cache = jax.tree.map(lambda *xs: jnp.stack(xs), *new)
+        cache = new
     return layers.norm(params["norm"], x, config), cache
 
 
@@ -114,9 +114,15 @@ def logits(params: dict[str, Any], hidden: Array) -> Array:
 
 
 def empty_cache(config: ModelConfig, batch: int, length: int) -> Cache:
-    """Zeroed keys and values, each [L, B, K, length, head_dim] in config.dtype."""
-    shape = (config.layers, batch, config.kv_heads, length, config.head_dim)
-    return {name: jnp.zeros(shape, config.dtype) for name in ("key", "value")}
+    """Zeroed keys and values, each [B, K, length, head_dim] in config.dtype: a list of one pair a
+    layer, which a loop over tokens can update in place; stacked on a leading axis if config.scan.
+    """
+    shape = (batch, config.kv_heads, length, config.head_dim)
+
+    def pair(*leading: int) -> dict[str, Array]:
+        return {name: jnp.zeros((*leading, *shape), config.dtype) for name in ("key", "value")}
+
+    return pair(config.layers) if config.scan else [pair() for _ in range(config.layers)]
 
 
 def unstacked(params: dict[str, Any], config: ModelConfig) -> dict[str, Any]:

@@ -197,7 +197,7 @@ class CacheTest(parameterized.TestCase):
             np.testing.assert_array_equal(short[name][0], long[name][0, :, :, :4])
 
     def test_is_of_the_compute_dtype(self):
-        self.assertEqual(empty_cache(config_of(dtype="bfloat16"), 1, 4)["key"].dtype, jnp.bfloat16)
+        self.assertEqual(empty_cache(config_of(dtype="bfloat16", scan=True), 1, 4)["key"].dtype, jnp.bfloat16)
 
 
 class UnstackedTest(parameterized.TestCase):

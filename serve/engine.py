@@ -1,0 +1,480 @@
+"""Writing many texts at once: continuous batching over a fixed number of slots.
+
+    engine = Engine(params, architecture, tokenizer, slots=32)
+    completions = engine.generate([Request(prompt, max_tokens=64), ...])
+
+Everything that writes text goes through here: the terminal, evaluations and rollouts. Requests wait
+until a slot is free; texts of all lengths and settings are written together by one compiled
+function, and a slot that has finished takes the next request while the others go on. `submit` and
+`step` are for callers who want tokens as they come, `generate` for those who want them all.
+
+What is written depends on the request alone: on its prompt, settings and seed, not on its slot or
+its neighbours (up to rounding: sums of different order, about 1e-6 in a log-probability).
+
+A slot keeps its tokens' keys and values when its text is finished. A later prompt that begins with
+the same tokens, such as the next turn of the conversation, takes them over and only the rest of it
+is read.
+"""
+
+import collections
+import dataclasses
+import functools
+import itertools
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from data.encoding import Tokenizer
+from data.errors import InputError
+from model.config import ModelConfig
+from model.parameters import parameters
+from model.sampling import Sampling, check_sampling
+from model.sharding import RULES, shardings
+from model.transformer import unstacked
+from serve import slots as device
+from serve.load import decoding_mesh
+from serve.slots import STOPS, Limits, Rows
+
+# Prompts are read in pieces of a power of two tokens between these.
+_SMALLEST_PIECE, _LARGEST_PIECE = 16, 256
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Request:
+    """What to write.
+
+    Attributes:
+      prompt: [P] int32, at least one token.
+      max_tokens: most tokens to write; where the context is full is the other limit.
+      temperature, top_k, top_p, min_p: see model.sampling.
+      seed: 0..2**32 - 1; the same request gives the same tokens.
+      stop: token ids and strings that end the text.
+
+    Raises:
+      ValueError: an attribute is out of its range.
+    """
+
+    prompt: np.ndarray
+    max_tokens: int
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 1.0
+    min_p: float = 0.0
+    seed: int = 0
+    stop: tuple[str | int, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_sampling(self.temperature, self.top_k, self.top_p, self.min_p)
+        if np.ndim(self.prompt) != 1 or len(self.prompt) == 0:
+            raise ValueError("prompt is empty; it must be a row of at least one token")
+        if self.max_tokens < 1:
+            raise ValueError(f"max_tokens is {self.max_tokens}; it must be at least 1")
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f"seed is {self.seed}; it must be between 0 and 2**32 - 1")
+        if "" in self.stop:
+            raise ValueError("stop holds an empty string; every text would end at once")
+
+
+@dataclasses.dataclass(eq=False)
+class Completion:
+    """What has been written so far.
+
+    Attributes:
+      tokens: as sampled; the stop token, or the token that completed a stop string, is the last.
+      log_probs: of each token, at temperature 1 and without filters.
+      finish_reason: None while it is being written; "stop", "length" or "cancelled" after that.
+      stopped_by: the member of the request's `stop` that ended it.
+    """
+
+    tokens: list[int] = dataclasses.field(default_factory=list)
+    log_probs: list[float] = dataclasses.field(default_factory=list)
+    finish_reason: str | None = None
+    stopped_by: str | int | None = None
+
+    def text(self, tokenizer: Tokenizer) -> str:
+        """The text of the tokens, up to what stopped it."""
+        tokens = self.tokens[:-1] if isinstance(self.stopped_by, int) else self.tokens
+        text = b"".join(map(tokenizer.token_bytes, tokens))
+        if isinstance(self.stopped_by, str):
+            text = text[: text.find(self.stopped_by.encode("utf-8"))]
+        return text.decode("utf-8", "replace")
+
+
+class _Stops:
+    """Finds out, token by token, whether a text has come to one of its stops."""
+
+    def __init__(self, stop: Iterable[str | int], tokenizer: Tokenizer) -> None:
+        stop = tuple(stop)
+        self.ids = [x for x in stop if not isinstance(x, str)]
+        self._strings = [(x.encode("utf-8"), x) for x in stop if isinstance(x, str)]
+        self._kept = max((len(x) for x, _ in self._strings), default=1) - 1
+        self._tail = b""
+        self._tokenizer = tokenizer
+
+    def found(self, token: int) -> str | int | None:
+        """The stop that this token completes; of several, the one that begins first."""
+        if token in self.ids:
+            return token
+        if not self._strings:
+            return None
+        text = self._tail + self._tokenizer.token_bytes(token)
+        places = [(text.find(x), name) for x, name in self._strings if x in text]
+        self._tail = text[max(0, len(text) - self._kept) :]
+        return min(places)[1] if places else None
+
+
+@dataclasses.dataclass(eq=False)
+class _Writing:
+    """A request on its way: at most `most` tokens are to be written, and `read` tokens of its
+    prompt are in its slot's cache."""
+
+    request: Request
+    completion: Completion
+    stops: _Stops
+    most: int
+    read: int = 0
+    source: int = -1
+
+    @property
+    def begun(self) -> bool:
+        return self.read == len(self.request.prompt)
+
+    @property
+    def left(self) -> int:
+        return self.most - len(self.completion.tokens)
+
+
+class Engine:
+    """Slots, and the requests that wait for them.
+
+    Args:
+      params: as of model.parameters, on any devices.
+      architecture: the model's sizes.
+      slots: texts written at a time.
+      length: positions of a slot, prompt and completion together; None: the model's context.
+      steps: tokens written between two looks at the waiting requests.
+      mesh: where to compute; None: `decoding_mesh(slots)`.
+
+    Raises:
+      ValueError: a size is out of its range.
+    """
+
+    def __init__(
+        self,
+        params: dict[str, Any],
+        architecture: ModelConfig,
+        tokenizer: Tokenizer,
+        slots: int = 32,
+        length: int | None = None,
+        steps: int = 8,
+        mesh: Mesh | None = None,
+    ) -> None:
+        if slots < 1 or steps < 1:
+            raise ValueError(f"slots is {slots} and steps {steps}; they must be at least 1")
+        self.length = architecture.context if length is None else length
+        if not 2 <= self.length <= architecture.context:
+            raise ValueError(
+                f"length is {length}; it must be between 2 and the context, {architecture.context}"
+            )
+        self.tokenizer = tokenizer
+        # Unrolled, so that the cache of each layer is an array of its own, updated in place.
+        self._config = dataclasses.replace(architecture, scan=False)
+        self._mesh = decoding_mesh(slots) if mesh is None else mesh
+        self._steps = steps
+        axes = RULES["batch"]
+        self._parts = int(np.prod([self._mesh.shape[axis] for axis in axes]))
+        if slots % self._parts:
+            raise ValueError(f"{slots} slots do not divide over {self._parts} devices")
+        self._by_slot = NamedSharding(self._mesh, PartitionSpec(axes))
+        self._compile()
+        with jax.set_mesh(self._mesh):
+            self._state = jax.jit(
+                lambda: device.empty_slots(self._config, slots, self.length),
+                out_shardings=self._by_slot,
+            )()
+        self._waiting: collections.deque[_Writing] = collections.deque()
+        self._at: list[_Writing | None] = [None] * slots
+        # What the cache of each slot holds, and when it was last of use.
+        self._held = np.full((slots, self.length), -1, np.int32)
+        self._used = np.zeros(slots, np.int64)
+        self._clock = itertools.count(1)
+        self.tokens_read = 0
+        self.set_params(params)
+
+    def _compile(self) -> None:
+        config, axes = self._config, RULES["batch"]
+        vocab_size = self.tokenizer.vocab_size
+
+        def insert(params: Any, slots: device.Slots, rows: Rows) -> device.Slots:
+            return device.insert(params, config, slots, rows, vocab_size)
+
+        def advance(params: Any, slots: device.Slots, active: Any, count: Any) -> Any:
+            return device.advance(params, config, slots, active, count, self._steps, vocab_size)
+
+        if self._parts > 1:
+            # Each device has slots of its own and never hears of the others'.
+            mine, all_of_it = PartitionSpec(axes), PartitionSpec()
+            over_devices = functools.partial(
+                jax.shard_map, mesh=self._mesh, axis_names=set(axes), check_vma=False
+            )
+            insert = over_devices(insert, in_specs=(all_of_it, mine, mine), out_specs=mine)
+            written = PartitionSpec(None, axes)
+            advance = over_devices(
+                advance, in_specs=(all_of_it, mine, mine, all_of_it), out_specs=(mine, written)
+            )
+        self._prepare = jax.jit(lambda params: unstacked(params, config))
+        self._insert = jax.jit(insert, donate_argnums=1)
+        self._advance = jax.jit(advance, donate_argnums=1)
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        """Writes with other parameters from now on. Nothing may be being written.
+
+        Raises:
+          RuntimeError: something is.
+        """
+        if self.busy:
+            raise RuntimeError("parameters cannot change while texts are being written")
+        self._held[:] = -1  # keys and values of the old ones
+        places = shardings(parameters(self._config), self._mesh)
+        with jax.set_mesh(self._mesh):
+            placed = jax.device_put(params, places)
+            self._params = self._prepare(placed)
+
+    def warm_up(self) -> None:
+        """Compiles everything, so that no request waits for that. Nothing is written."""
+        nobody: list[list[int]] = [[] for _ in range(self._parts)]
+        per = len(self._at) // self._parts
+        with jax.set_mesh(self._mesh):
+            for size in _pieces(self.length):
+                for R in {1, _rows_at_a_time(size, per)}:
+                    rows = jax.device_put(self._rows(nobody, R, size), self._by_slot)
+                    self._state = self._insert(self._params, self._state, rows)
+            active = jax.device_put(np.zeros(len(self._at), bool), self._by_slot)
+            self._state, _ = self._advance(self._params, self._state, active, np.int32(0))
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is waiting or being written."""
+        return bool(self._waiting) or any(self._at)
+
+    def submit(self, request: Request) -> Completion:
+        """Queues a request; its completion is filled by the calls of `step` that follow.
+
+        Raises:
+          InputError: the prompt leaves no room for a token, or holds an id that is no token.
+        """
+        P = len(request.prompt)
+        if P >= self.length:
+            raise InputError(
+                f"the prompt is {P} tokens long and the model's context {self.length}: shorten "
+                f"the prompt to {self.length - 1} tokens at most"
+            )
+        low, high = int(np.min(request.prompt)), int(np.max(request.prompt))
+        if low < 0 or high >= self.tokenizer.vocab_size:
+            raise InputError(
+                f"the prompt holds the token {low if low < 0 else high}; those of the tokenizer "
+                f"are 0 to {self.tokenizer.vocab_size - 1}"
+            )
+        completion = Completion()
+        stops = _Stops(request.stop, self.tokenizer)
+        most = min(request.max_tokens, self.length - P)
+        self._waiting.append(_Writing(request, completion, stops, most))
+        return completion
+
+    def cancel(self, completion: Completion) -> None:
+        """Ends a completion where it is. One that is finished stays as it is."""
+        for writing in list(self._waiting):
+            if writing.completion is completion:
+                self._waiting.remove(writing)
+                completion.finish_reason = "cancelled"
+        for slot, writing in enumerate(self._at):
+            if writing is not None and writing.completion is completion:
+                self._finish(slot, "cancelled")
+
+    def generate(self, requests: Sequence[Request]) -> list[Completion]:
+        """All completions, in the order of the requests."""
+        completions = [self.submit(request) for request in requests]
+        while any(completion.finish_reason is None for completion in completions):
+            self.step()
+        return completions
+
+    def step(self) -> list[Completion]:
+        """Reads prompts into free slots and writes a few tokens in every slot.
+
+        Returns:
+          The completions that have more tokens now or are finished.
+        """
+        with jax.set_mesh(self._mesh):
+            self._admit()
+            active = np.array([bool(writing and writing.begun) for writing in self._at])
+            if not active.any():
+                return []
+            count = np.int32(max(writing.left for writing in self._at if writing))
+            active = jax.device_put(active, self._by_slot)
+            self._state, written = self._advance(self._params, self._state, active, count)
+            written = jax.device_get(written)
+        return self._hand_out(*written)
+
+    def _hand_out(
+        self, tokens: np.ndarray, log_probs: np.ndarray, valid: np.ndarray
+    ) -> list[Completion]:
+        changed = []
+        for slot in np.flatnonzero(valid.any(axis=0)):
+            writing = self._at[slot]
+            changed.append(writing.completion)
+            rows = valid[:, slot]
+            self._take(slot, tokens[rows, slot].tolist(), log_probs[rows, slot].tolist())
+        return changed
+
+    def _take(self, slot: int, tokens: list[int], log_probs: list[float]) -> None:
+        writing = self._at[slot]
+        request, completion = writing.request, writing.completion
+        P = len(request.prompt)
+        for token, log_prob in zip(tokens, log_probs, strict=True):
+            self._held[slot, P + len(completion.tokens)] = token
+            completion.tokens.append(token)
+            completion.log_probs.append(log_prob)
+            completion.stopped_by = writing.stops.found(token)
+            if completion.stopped_by is not None:
+                return self._finish(slot, "stop")
+            if writing.left == 0:
+                return self._finish(slot, "length")
+        return None
+
+    def _finish(self, slot: int, reason: str) -> None:
+        self._at[slot].completion.finish_reason = reason
+        self._at[slot] = None
+        self._used[slot] = next(self._clock)
+
+    def _admit(self) -> None:
+        """Gives free slots to waiting requests, and reads a piece of every prompt that is not read
+        to its end."""
+        while True:
+            while self._waiting and self._place(self._waiting[0]):
+                self._waiting.popleft()
+            unread = [s for s, writing in enumerate(self._at) if writing and not writing.begun]
+            if not unread:
+                return
+            self._read(unread)
+            if not self._waiting or all(self._at):
+                return
+
+    def _place(self, writing: _Writing) -> bool:
+        """Finds a slot, and the longest beginning of the prompt that some slot holds."""
+        # A slot that another is about to be copied from must wait until it has been.
+        sources = {other.source for other in self._at if other}
+        free = [s for s, other in enumerate(self._at) if other is None and s not in sources]
+        if not free:
+            return False
+        prompt = np.asarray(writing.request.prompt, np.int32)
+        P = len(prompt)
+        # The last token of the prompt is always read: the first that is written depends on it.
+        same = self._held[:, : P - 1] == prompt[:-1]
+        common = np.where(same.all(axis=1), P - 1, same.argmin(axis=1)) if P > 1 else 0
+        common = np.broadcast_to(common, len(self._at))
+        per = len(self._at) // self._parts
+
+        def reuse(slot: int) -> int:
+            part = slot // per
+            return common[part * per : (part + 1) * per].max()
+
+        held = (self._held >= 0).sum(axis=1)
+        # Its own keys and values if the prompt goes on from them; else the slot idle the longest.
+        slot = max(free, key=lambda s: (reuse(s), common[s] == reuse(s) == held[s], -self._used[s]))
+        part = slot // per
+        source = (
+            slot
+            if common[slot] == reuse(slot)
+            else part * per + int(common[part * per : (part + 1) * per].argmax())
+        )
+        if self._better_later(prompt, int(common[source])):
+            return False
+        writing.read, writing.source = int(common[source]), source
+        self._held[slot] = -1  # until it has been read
+        self._at[slot] = writing
+        self._used[slot] = next(self._clock)
+        return True
+
+    def _better_later(self, prompt: np.ndarray, common: int) -> bool:
+        """Whether a prompt that is about to be read begins as this one does for longer than any
+        that has been read."""
+        return any(
+            _common(writing.request.prompt, prompt[:-1]) > common + _SMALLEST_PIECE
+            for writing in self._at
+            if writing and not writing.begun
+        )
+
+    def _read(self, unread: list[int]) -> None:
+        """Reads the next piece of the prompt of each of these slots."""
+        pieces = collections.defaultdict(list)
+        per = len(self._at) // self._parts
+        for slot in unread:
+            writing = self._at[slot]
+            left = len(writing.request.prompt) - writing.read
+            sizes = _pieces(self.length)
+            pieces[next((n for n in sizes if n >= left), sizes[-1])].append(slot)
+        for size, slots in pieces.items():
+            by_part = [[s for s in slots if s // per == part] for part in range(self._parts)]
+            while any(by_part):
+                longest = max(map(len, by_part))
+                R = _rows_at_a_time(size, per) if longest > 1 else 1
+                batch = [part[:R] for part in by_part]
+                by_part = [part[R:] for part in by_part]
+                rows = self._rows(batch, R, size)
+                rows = jax.device_put(rows, self._by_slot)
+                self._state = self._insert(self._params, self._state, rows)
+                # Waiting for each: with many independent calls in flight, the sums over several
+                # CPU devices can wait for one another for ever.
+                jax.block_until_ready(self._state.running)
+
+    def _rows(self, batch: list[list[int]], R: int, size: int) -> Rows:
+        """The next pieces of the slots of `batch`, one list a part of the devices."""
+        n, per = R * self._parts, len(self._at) // self._parts
+        whole = np.zeros(n, np.int32)
+        real = np.zeros(n, np.float32)
+        rows = Rows(
+            np.zeros((n, size), np.int32), whole, whole.copy(), whole.copy(), whole.copy(),
+            np.zeros(n, bool), np.zeros(n, np.uint32),
+            Sampling(real, whole.copy(), real.copy(), real.copy()),
+            Limits(whole.copy(), np.full((n, STOPS), -1, np.int32)),
+        )  # fmt: skip
+        for part, slots in enumerate(batch):
+            for r, slot in enumerate(slots, start=part * R):
+                writing, request = self._at[slot], self._at[slot].request
+                P, start = len(request.prompt), writing.read
+                count = min(size, P - start)
+                self.tokens_read += count
+                rows.tokens[r, :count] = request.prompt[start : start + count]
+                rows.count[r], rows.start[r] = count, start
+                rows.slot[r], rows.source[r] = slot % per, writing.source % per
+                rows.final[r] = start + count == P
+                rows.seed[r] = request.seed
+                for array, name in zip(rows.settings, Sampling._fields, strict=True):
+                    array[r] = getattr(request, name)
+                rows.limits.last[r] = P + writing.most - 1
+                ids = writing.stops.ids[:STOPS]
+                rows.limits.stops[r, : len(ids)] = ids
+                self._held[slot, : start + count] = request.prompt[: start + count]
+                writing.read, writing.source = start + count, slot
+        return rows
+
+
+def _common(one: np.ndarray, other: np.ndarray) -> int:
+    """How many tokens two rows have in common at their beginning."""
+    n = min(len(one), len(other))
+    differing = np.flatnonzero(one[:n] != other[:n])
+    return int(differing[0]) if len(differing) else n
+
+
+def _pieces(length: int) -> list[int]:
+    """The sizes of pieces that prompts are read in, rising."""
+    most = min(_LARGEST_PIECE, length)
+    powers = (1 << n for n in range(_SMALLEST_PIECE.bit_length() - 1, most.bit_length()))
+    return sorted({*(size for size in powers if size < most), most})
+
+
+def _rows_at_a_time(size: int, slots: int) -> int:
+    return min(slots, max(1, _LARGEST_PIECE // size))

@@ -1,0 +1,137 @@
+"""The device's side of the engine: S texts being written at once, as pure functions.
+
+All shapes are static: a text lives in a slot, a traced number, and a slot that writes nothing is
+computed all the same. `insert` reads prompts into slots, `advance` writes in all of them.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from model import decode
+from model.config import ModelConfig
+from model.decode import Decoding
+from model.sampling import Sampling
+from model.transformer import empty_cache, hidden_states_cached
+
+# Stop tokens that a slot itself knows. The engine looks for all of them; these save steps.
+STOPS = 4
+
+
+class Limits(NamedTuple):
+    """`last` [S] is the position of the last token a slot may write; `stops` [S, STOPS] are tokens
+    that finish it, -1 where there are fewer."""
+
+    last: Array
+    stops: Array
+
+
+class Slots(NamedTuple):
+    """S texts. `decoding.token` has been chosen and not yet been handed out; `running` [S] is
+    whether it is to be."""
+
+    decoding: Decoding
+    settings: Sampling
+    limits: Limits
+    running: Array
+
+
+class Rows(NamedTuple):
+    """R pieces of prompts, each to be read into a slot.
+
+    tokens [R, P] are followed by anything from `count` [R] on; a row with count 0 changes nothing.
+    Row r starts at position start[r] of slot[r]; what comes before it is that of source[r], which
+    may be the same slot. Where `final`, the prompt is complete and its slot begins to write.
+    """
+
+    tokens: Array
+    count: Array
+    start: Array
+    slot: Array
+    source: Array
+    final: Array
+    seed: Array
+    settings: Sampling
+    limits: Limits
+
+
+class Written(NamedTuple):
+    """What `advance` wrote: [steps, S] tokens, their log-probabilities, and which of them count."""
+
+    tokens: Array
+    log_probs: Array
+    valid: Array
+
+
+def empty_slots(config: ModelConfig, count: int, length: int) -> Slots:
+    """`count` slots of `length` positions that write nothing."""
+    whole = jnp.zeros(count, jnp.int32)
+    real = jnp.zeros(count, jnp.float32)
+    keys = jax.vmap(jax.random.key)(jnp.zeros(count, jnp.uint32))
+    return Slots(
+        Decoding(empty_cache(config, count, length), whole, whole, keys, real),
+        Sampling(real, whole, real, real),
+        Limits(whole, jnp.full((count, STOPS), -1, jnp.int32)),
+        jnp.zeros(count, bool),
+    )
+
+
+def insert(
+    params: dict[str, Any], config: ModelConfig, slots: Slots, rows: Rows, vocab_size: int
+) -> Slots:
+    """Reads each row into its slot and, where it is final, chooses the first token after it."""
+    P = rows.tokens.shape[1]
+    before, S = slots.decoding, len(slots.running)
+    cache = jax.tree.map(lambda x: x[rows.source], before.cache)
+    positions = rows.start[:, None] + jnp.arange(P, dtype=jnp.int32)
+    hidden, cache = hidden_states_cached(params, config, rows.tokens, positions, cache)
+    last = jnp.take_along_axis(hidden, (rows.count - 1)[:, None, None], axis=1)[:, 0]
+    keys = jax.vmap(jax.random.key)(rows.seed)
+    position = rows.start + rows.count
+    token, log_prob = decode.choose_next(params, last, position, keys, rows.settings, vocab_size)
+    new = Slots(
+        Decoding(cache, token, position, keys, log_prob), rows.settings, rows.limits, rows.final
+    )
+    target = jnp.where(rows.count > 0, rows.slot, S)
+    return jax.tree.map(lambda old, row: old.at[target].set(row, mode="drop"), slots, new)
+
+
+def advance(
+    params: dict[str, Any],
+    config: ModelConfig,
+    slots: Slots,
+    active: Array,
+    count: Array,
+    steps: int,
+    vocab_size: int,
+) -> tuple[Slots, Written]:
+    """Writes up to `count` tokens, at most `steps`, in every slot that is running and `active`
+    [S]. `count` is a scalar and not found out here, so that devices with slots of their own take
+    the same steps."""
+    S = len(active)
+
+    def write(i: Array, carry: tuple[Slots, Written]) -> tuple[Slots, Written]:
+        slots, written = carry
+        now = slots.decoding
+        new = Written(now.token, now.log_prob, slots.running)
+        written = Written(*(x.at[i].set(y) for x, y in zip(written, new, strict=True)))
+        stopped = jnp.any(now.token[:, None] == slots.limits.stops, axis=1)
+        running = slots.running & ~stopped & (now.position < slots.limits.last)
+        # A slot that rests writes the same keys and values to the same place again and again.
+        then = decode.step(params, config, now, slots.settings, vocab_size)
+        decoding = Decoding(
+            then.cache,
+            jnp.where(running, then.token, now.token),
+            jnp.where(running, then.position, now.position),
+            now.keys,
+            jnp.where(running, then.log_prob, now.log_prob),
+        )
+        return slots._replace(decoding=decoding, running=running), written
+
+    slots = slots._replace(running=slots.running & active)
+    written = Written(
+        jnp.zeros((steps, S), jnp.int32), jnp.zeros((steps, S)), jnp.zeros((steps, S), bool)
+    )
+    return jax.lax.fori_loop(0, jnp.minimum(count, steps), write, (slots, written))
