@@ -8,6 +8,8 @@ run's folder holds what it became.
 from ml_collections import ConfigDict
 from ml_collections.config_dict import placeholder
 
+from data.web import settings as web_settings
+
 
 def get_config() -> ConfigDict:
     config = ConfigDict()
@@ -23,9 +25,20 @@ def get_config() -> ConfigDict:
     config.world.seed = 0
     config.world.megabytes = 24.0
 
+    # Web pages to clean documents (data/web). The settings of the filters are documented with the
+    # filters, with where each value was published; data/web/settings.py leads to them.
+    config.web = web_settings.defaults()
+    # Files, folders or globs of pages, with commas between them: WARC, WET, HTML; JSONL and Parquet,
+    # whose text is plain; and lists of such files (.paths). "": the crawl of the world that the
+    # stage data.world.web has made.
+    config.web.input = ""
+    # Worker processes; 0: everything in one. Changes the speed alone.
+    config.web.processes = 0
+
     config.data = ConfigDict()
-    # "world", "tfds:name[/split]", or files: text, JSONL, Parquet; folders and globs; gzip and
-    # zstd; remote through fsspec. Several by weight: "a.txt@0.7,b/*.jsonl.gz@0.3".
+    # "web" (what the stage data.web.pipeline has kept), "world" (the world's text as it is, no web
+    # pages), "tfds:name[/split]", or files: text, JSONL, Parquet; folders and globs; gzip and zstd;
+    # remote through fsspec. Several by weight: "a.txt@0.7,b/*.jsonl.gz@0.3".
     config.data.source = "world"
     # A source to validate on. "": documents of data.source, chosen by hash of their text.
     config.data.validation = ""

@@ -16,6 +16,15 @@ from configs import defaults
 def get_config() -> ConfigDict:
     config = defaults.get_config()
     config.name = "laptop"
+    config.stages = (
+        "data.world.web",
+        "data.web.pipeline",
+        "data.tokenizer",
+        "data.tokens",
+        "train.pretrain",
+    )
+    config.web.processes = 2
+    config.data.source = "web"
     config.model.layers = 4
     config.model.width = 160
     config.model.head_dim = 32

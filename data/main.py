@@ -12,7 +12,6 @@ listed here are Beam's. A run may be stopped at any moment; the same command goe
 Exit status: 0 done, 2 something in the call or the input must be put right.
 """
 
-import json
 import re
 import sys
 
@@ -20,7 +19,7 @@ from absl import app, flags, logging
 from ml_collections import config_flags
 
 from data.errors import InputError, one_line_errors
-from data.web import runners, settings
+from data.web import funnel, runners, settings
 
 INPUT = flags.DEFINE_string("input", None, "Files, folders, globs, with commas between them.")
 OUTPUT = flags.DEFINE_string("output", None, "A new folder, local or remote.")
@@ -44,22 +43,7 @@ def main(argv: list[str]) -> None:
             INPUT.value, OUTPUT.value, chosen, RUNNER.value, PROCESSES.value, tuple(argv[1:])
         )
         pipeline.publish(folder, OUTPUT.value, account)
-        print(summary(account), file=sys.stdout)
-
-
-def summary(account: dict) -> str:
-    """The funnel as text."""
-    lines = [f"{'':18}{'pages':>10}{'bytes':>16}{'tokens':>14}  dropped"]
-    for row in account["funnel"]:
-        reasons = ", ".join(
-            f"{number} {reason}" for reason, number in row.get("dropped", {}).items()
-        )
-        lines.append(
-            f"{row['step']:18}{row['pages']:>10,}{row['bytes']:>16,}{row['tokens']:>14,}  {reasons}"
-        )
-    if account["not_pages"]:
-        lines.append("not pages: " + json.dumps(account["not_pages"]))
-    return "\n".join(lines)
+        print(funnel.as_text(account))
 
 
 def parse(argv: list[str]) -> list[str]:

@@ -4,6 +4,7 @@ A source is one word of `config.data.source`, which is a comma-separated list; `
 word is its weight:
 
     world                                     the project's own small world
+    web                                       what the run's web pipeline has kept
     book.txt    corpus/*.jsonl.gz    corpus/  files, globs, folders; gzip and zstd by suffix
     hf://datasets/user/name/*.parquet         whatever fsspec can open: hf, gs, s3, https, ...
     tfds:lm1b    tfds:wiki40b/en/validation   a TFDS name, with a split if not train
@@ -13,7 +14,9 @@ word is its weight:
 import collections
 import contextlib
 import dataclasses
+import json
 import os
+import pathlib
 import posixpath
 import re
 from collections.abc import Iterator
@@ -23,8 +26,9 @@ import fsspec
 import ml_collections
 import xxhash
 
-from data import readers
+from data import readers, run_folder
 from data.errors import InputError
+from data.web import layout
 
 TEXT = (".txt", ".text", ".md", ".tokens")
 # Many sets of JSON Lines are called .json (C4's, for one).
@@ -58,16 +62,22 @@ class Reading:
         text_key: field of JSON objects, Parquet files and TFDS sets that holds the text.
         document_bytes: plain text is cut at blank lines into documents of about so many bytes.
         world_seed, world_megabytes: which world "world" is.
+        web: the folder that "web" is; "": there is none.
     """
 
     text_key: str = "text"
     document_bytes: int = 8192
     world_seed: int = 0
     world_megabytes: float = 24.0
+    web: str = ""
 
 
-def reading(config: ml_collections.ConfigDict) -> Reading:
-    """The part of a run's config that says how documents are read."""
+def reading(config: ml_collections.ConfigDict, workdir: str | os.PathLike = "") -> Reading:
+    """The part of a run's config that says how documents are read.
+
+    Args:
+        workdir: the run's folder, in which "web" is; "": there is no such source.
+    """
     if config.data.document_bytes < 1:
         raise InputError("config.data.document_bytes must be at least 1")
     return Reading(
@@ -75,6 +85,7 @@ def reading(config: ml_collections.ConfigDict) -> Reading:
         document_bytes=config.data.document_bytes,
         world_seed=config.world.seed,
         world_megabytes=config.world.megabytes,
+        web=os.path.join(workdir, layout.OUTPUT) if workdir else "",
     )
 
 
@@ -126,6 +137,8 @@ def documents(
     problems = collections.Counter() if problems is None else problems
     if spec == "world":
         stream = _world(reading)
+    elif spec == "web":
+        stream = _web(reading, problems)
     elif spec.startswith("tfds:"):
         stream = _tfds(spec.removeprefix("tfds:"), reading.text_key, problems)
     else:
@@ -154,11 +167,14 @@ def is_held_out(text: str, fraction: float) -> bool:
 
 
 def training_documents(
-    config: ml_collections.ConfigDict, source: Source, problems: collections.Counter | None = None
+    config: ml_collections.ConfigDict,
+    source: Source,
+    problems: collections.Counter | None = None,
+    workdir: str | os.PathLike = "",
 ) -> Iterator[tuple[str, str]]:
-    """Documents of the training split of one source of the config."""
+    """Documents of the training split of one source of the config; `workdir` as for `reading`."""
     fraction = held_out_fraction(config)
-    for name, text in documents(source.spec, reading(config), problems):
+    for name, text in documents(source.spec, reading(config, workdir), problems):
         if not is_held_out(text, fraction):
             yield name, text
 
@@ -183,6 +199,8 @@ def size_hint(spec: str, reading: Reading) -> int | None:
     """About how many bytes of text a source has, where that can be told without reading it."""
     if spec == "world":
         return round(reading.world_megabytes * 1e6)
+    if spec == "web":
+        return _web_account(reading)["funnel"][-1]["bytes"]
     if spec.startswith("tfds:") or _is_remote(spec):
         return None
     filesystem, paths = matching_files(spec)
@@ -191,7 +209,7 @@ def size_hint(spec: str, reading: Reading) -> int | None:
     return None
 
 
-# --- the world and TFDS -----------------------------------------------------------------------
+# --- the world, the web and TFDS ----------------------------------------------------------------
 
 
 def _world(reading: Reading) -> Iterator[tuple[str, str]]:
@@ -199,6 +217,28 @@ def _world(reading: Reading) -> Iterator[tuple[str, str]]:
 
     for document in world.documents(reading.world_seed, reading.world_megabytes):
         yield document.id, document.text
+
+
+def _web(reading: Reading, problems: collections.Counter) -> Iterator[tuple[str, str]]:
+    if not _web_account(reading)["pages_kept"]:
+        return
+    plain = dataclasses.replace(reading, text_key="text")
+    yield from _files(f"{reading.web}/{layout.DOCUMENTS}", plain, problems)
+
+
+def _web_account(reading: Reading) -> dict:
+    """What the web pipeline says of its output.
+
+    Raises:
+        InputError: there is none, or it is not finished.
+    """
+    if not reading.web or not run_folder.is_done(reading.web):
+        raise InputError(
+            f"the source web is what a run's stage data.web.pipeline keeps, and there is no "
+            f"finished {reading.web or 'run'}: name that stage in config.stages before those that "
+            "read text, or give another source"
+        )
+    return json.loads(pathlib.Path(reading.web, layout.STATS).read_text(encoding="utf-8"))
 
 
 def _tfds(name: str, text_key: str, problems: collections.Counter) -> Iterator[tuple[str, str]]:

@@ -57,9 +57,9 @@ def run(config: ml_collections.ConfigDict, workdir: str) -> None:
     if options.path:
         trained = existing(options.path)
     elif options.kind == "bpe":
-        trained = train_bpe(_sample(config), options.vocab_size, options.pattern)
+        trained = train_bpe(_sample(config, workdir), options.vocab_size, options.pattern)
     elif options.kind == "characters":
-        trained = train_characters(_sample(config))
+        trained = train_characters(_sample(config, workdir))
     else:
         raise InputError(f'config.tokenizer.kind is "{options.kind}": it is "bpe" or "characters"')
     write_atomically(folder / "tokenizer.json", trained.to_str(pretty=True) + "\n")
@@ -74,14 +74,14 @@ def run(config: ml_collections.ConfigDict, workdir: str) -> None:
     mark_done(folder, {"vocab_size": tokenizer.vocab_size})
 
 
-def _sample(config: ml_collections.ConfigDict) -> Iterator[str]:
+def _sample(config: ml_collections.ConfigDict, workdir: str) -> Iterator[str]:
     """Texts of the training split, each source's share of `sample_bytes` from its beginning."""
     parts = sources.parse(config.data.source)
     total = sum(part.weight or 1.0 for part in parts)
     seen = 0
     for part in parts:
         left = config.tokenizer.sample_bytes * (part.weight or 1.0) / total
-        for _, text in sources.training_documents(config, part):
+        for _, text in sources.training_documents(config, part, workdir=workdir):
             seen += 1
             yield text
             left -= len(text.encode("utf-8"))

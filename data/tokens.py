@@ -74,10 +74,12 @@ def run(config: ml_collections.ConfigDict, workdir: str) -> None:
     tokenizer_file = pathlib.Path(workdir) / "tokenizer" / "tokenizer.json"
     tokenizer = Tokenizer.load(tokenizer_file)
     fraction = sources.held_out_fraction(config)
+    reading = sources.reading(config, workdir)
     with records.full_disk_explained(partial):
         _keep_what_fits(partial, _fingerprint(config, tokenizer_file))
         written = [
-            _part(config, part, fraction, tokenizer, partial / part.name) for part in _parts(config)
+            _part(part, reading, fraction, tokenizer, partial / part.name)
+            for part in _parts(config)
         ]
         counts = _counts(written, tokenizer, partial)
         _check_not_empty(config, counts)
@@ -135,8 +137,8 @@ def _keep_what_fits(partial: pathlib.Path, fingerprint: str) -> None:
 
 
 def _part(
-    config: ml_collections.ConfigDict,
     part: _Part,
+    reading: sources.Reading,
     fraction: float,
     tokenizer: Tokenizer,
     folder: pathlib.Path,
@@ -144,8 +146,8 @@ def _part(
     """Writes one source's data set, unless it is there, and returns its counts."""
     if not is_done(folder):
         problems: collections.Counter = collections.Counter()
-        documents = sources.documents(part.spec, sources.reading(config), problems)
-        total = sources.size_hint(part.spec, sources.reading(config))
+        documents = sources.documents(part.spec, reading, problems)
+        total = sources.size_hint(part.spec, reading)
         if total is None and part.max_bytes < float("inf"):
             total = part.max_bytes
         with tqdm.tqdm(

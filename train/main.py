@@ -38,7 +38,7 @@ PROCESS = flags.DEFINE_integer("process_id", None, "Which of them this is, likew
 
 # Sections and keys that may differ when a run is taken up again: they change neither what is
 # computed nor what was computed before.
-_FREE = ("name", "stages", "mesh", "watch", "checkpoint")
+_FREE = ("name", "stages", "mesh", "watch", "checkpoint", "web.processes")
 
 
 def run(config: ConfigDict, workdir: str) -> None:
@@ -73,7 +73,7 @@ def claim(config: ConfigDict, workdir: str) -> None:
         differing = [
             f"{key} was {before}, now {now}"
             for key, before, now in _differences(theirs, mine)
-            if key.split(".")[0] not in _FREE
+            if not f"{key}.".startswith(tuple(f"{free}." for free in _FREE))
         ]
         if differing:
             raise InputError(

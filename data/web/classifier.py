@@ -1,9 +1,9 @@
 """A learned score of quality, in the manner of FineWeb-Edu (arXiv 2406.17557, section 4).
 
 There, a linear regression on the embedding of a text learns the scores that a language model has
-given to 460,000 pages, and pages that score less than 3 of 5 go. Here the regression stands on the
-words and word pairs of the text, hashed (Weinberger et al. 2009): it needs no other model, learns
-from some hundred documents on and reads thousands of them a second.
+given to 460,000 pages, and pages go whose score, rounded, is less than 3 of 5. Here the regression
+stands on the words and word pairs of the text, hashed (Weinberger et al. 2009): it needs no other
+model, learns from some hundred documents on and reads thousands of them a second.
 """
 
 import dataclasses
@@ -32,8 +32,10 @@ class Classifier:
 
     # A folder that `train` has written. "": documents are not scored.
     folder: str = ""
-    # Documents that score less are dropped. FineWeb-Edu: 3, of scores from 0 to 5.
-    threshold: float = 3.0
+    # Documents that score less are dropped. FineWeb-Edu wants 3, of scores from 0 to 5, of the score
+    # rounded to a whole number: 2.5. Held against 3 itself, a regression drops every second page
+    # whose true score is 3.
+    threshold: float = 2.5
     # Longest runs of words that are features, and how many numbers they are hashed into.
     ngram: int = 2
     buckets: int = 1 << 18

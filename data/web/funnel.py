@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 import io
+import json
 from typing import Any
 
 # Pages of every step that the report shows; the first in reading order, so that they are the same
@@ -10,7 +11,6 @@ from typing import Any
 EXAMPLES = 5
 # English text has about four bytes a token under the vocabularies of today.
 BYTES_A_TOKEN = 4
-STATS = "stats.json"
 EXAMPLES_FILE = "examples.json"
 TIMINGS = "timings.json"
 PICTURE = "funnel.png"
@@ -121,6 +121,21 @@ def stats(counts: dict[str, int], steps: tuple[str, ...]) -> dict[str, Any]:
 def _row(counts: dict[str, int], step: str) -> dict[str, Any]:
     units = {unit: counts.get(f"left/{step}/{unit}", 0) for unit in ("pages", "bytes", "tokens")}
     return {"step": step} | units
+
+
+def as_text(account: dict[str, Any]) -> str:
+    """The account as lines of text."""
+    lines = [f"{'':18}{'pages':>10}{'bytes':>16}{'tokens':>14}  dropped"]
+    for row in account["funnel"]:
+        reasons = ", ".join(
+            f"{number} {reason}" for reason, number in row.get("dropped", {}).items()
+        )
+        lines.append(
+            f"{row['step']:18}{row['pages']:>10,}{row['bytes']:>16,}{row['tokens']:>14,}  {reasons}"
+        )
+    if account["not_pages"]:
+        lines.append("not pages: " + json.dumps(account["not_pages"]))
+    return "\n".join(lines)
 
 
 def picture(account: dict[str, Any]) -> bytes:

@@ -17,7 +17,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from data.web import passes, sinks
+from data.web import layout, sinks
 
 # The names that are published -> the steps of the ledger.
 STEPS = {
@@ -115,7 +115,7 @@ def measure_output(labels_path: str, folder: str) -> dict[str, float]:
     """Both, of a crawl's labels and the folder that the pipeline wrote."""
     with open(labels_path, encoding="utf-8") as file:
         labels = {label["url"]: label for line in file if (label := json.loads(line))}
-    drops = sinks.folder_rows(f"{folder}/{passes.DROPPED}", ["url", "step"])
+    drops = sinks.folder_rows(f"{folder}/{layout.DROPPED}", ["url", "step"])
     figures = measure(labels, {row["url"]: row["step"] for row in drops})
-    documents = sinks.folder_rows(f"{folder}/{passes.DOCUMENTS}", ["url", "text"])
+    documents = sinks.folder_rows(f"{folder}/{layout.DOCUMENTS}", ["url", "text"])
     return figures | measure_pii(labels, ((row["url"], row["text"]) for row in documents))

@@ -20,7 +20,7 @@ import pyarrow.parquet
 
 from data import readers
 from data.errors import InputError
-from data.web import responses, warc
+from data.web import layout, responses, warc
 
 # Longest first: the last letters of a name decide.
 FORMATS = {
@@ -41,9 +41,6 @@ FORMATS = {
     ".parquet": "parquet",
 }
 HTML_FILES_A_SHARD = 256
-# What a made crawl says of its pages, and texts with scores, lie beside them and are none.
-LABELS = "labels.jsonl"
-SCORED = "quality.jsonl"
 # A page is shard << PAGE_BITS | place: sorted, pages stand in the order in which they are read.
 PAGE_BITS = 32
 
@@ -169,7 +166,7 @@ def _matching(word: str) -> tuple[str, list[str]]:
 
 def _is_labels(path: str) -> bool:
     """Whether a file of a made crawl holds no pages."""
-    return posixpath.basename(path) in (LABELS, SCORED)
+    return posixpath.basename(path) in (layout.LABELS, layout.SCORED)
 
 
 def read(

@@ -14,13 +14,11 @@ from typing import Any
 
 import pyarrow
 
-from data.web import funnel, pages, sinks, steps
+from data.web import funnel, layout, pages, sinks, steps
 from data.web.decisions import Drop
 from data.web.settings import READ
 
 FILTERED = "filtered"
-DOCUMENTS = "documents"
-DROPPED = "dropped.parquet"
 TALLIES = "tallies"
 
 TEXT, BAND, SKETCH = "text", "band", "sketch"
@@ -108,8 +106,8 @@ def finish_shard(
     format_ = chain.settings.format
     name = f"{number:05d}{sinks.SUFFIXES[format_]}"
     with (
-        sinks.table(f"{folder}/{DOCUMENTS}/{name}", DOCUMENT, format_) as kept,
-        sinks.table(f"{folder}/{DROPPED}/{number:05d}.parquet", LEDGER) as dropped,
+        sinks.table(f"{folder}/{layout.DOCUMENTS}/{name}", DOCUMENT, format_) as kept,
+        sinks.table(f"{folder}/{layout.DROPPED}/{number:05d}.parquet", LEDGER) as dropped,
     ):
         copies = _without_copies(folder, number, removed, tally, kept, chain)
         earlier = sinks.rows(_filtered_drops(folder, number))

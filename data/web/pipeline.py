@@ -8,6 +8,7 @@ s3://, hdfs://).
     OUTPUT/documents/00000.parquet ...   url, date, language, scores, text
     OUTPUT/dropped.parquet/              the ledger: url, step, reason, figure of every page dropped
     OUTPUT/stats.json  funnel.png        pages, bytes, tokens left after each step
+    OUTPUT/report.html                   the same to look at, with pages kept and dropped
     OUTPUT/examples.json  timings.json   for the report; CPU seconds by step
     OUTPUT/DONE                          written last
 
@@ -25,7 +26,7 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import apache_beam as beam
@@ -36,70 +37,54 @@ from fsspec.implementations.local import LocalFileSystem
 
 from data import run_folder
 from data.errors import InputError
-from data.web import funnel, graph, lookups, measure, pages, passes, runners, sinks
+from data.web import funnel, graph, layout, lookups, measure, pages, passes, report, runners, sinks
 from data.web.settings import Settings, from_config
-from data.web.settings import defaults as settings_defaults
 
-FOLDER = "web"
-# Beside the pages of a made crawl, as are `pages.LABELS` and `pages.SCORED`.
-BLOCKLISTS = "blocklists"
 _SETTINGS = "settings.json"
 _ELAPSED = f"{passes.TALLIES}/elapsed.json"
 _POLL_SECONDS = 2.0
 
 
-def defaults() -> ml_collections.ConfigDict:
-    """The section `config.web`: what the stage reads and how, and all settings of the filters."""
-    web = ml_collections.ConfigDict(
-        {
-            # Files, folders or globs of pages, with commas between them. "": the folder `crawl` of
-            # the run, which a stage before this one has written.
-            "input": "",
-            "crawl": "web_crawl",
-            # Worker processes; 0: everything in one.
-            "processes": 0,
-        }
-    )
-    web.update(settings_defaults())
-    return web
-
-
 def run(config: ml_collections.ConfigDict, workdir: str) -> None:
-    """The stage: filters `config.web.input`, or the world's own crawl, into `workdir`/web.
+    """The stage: filters `config.web.input`, or the crawl made for the run, into `workdir`/web.
+
+    Of a crawl made for the run, it is known what is planted in each page: the filters' precision
+    and recall go into report.json.
 
     Raises:
         InputError: there is no such input, or the folder was made with other settings.
     """
-    output = os.path.join(workdir, FOLDER)
+    output = os.path.join(workdir, layout.OUTPUT)
     if run_folder.is_done(output):
         return
-    crawl = os.path.join(workdir, config.web.crawl)
     settings = from_config(config.web)
+    crawl = ""
     if not config.web.input:
-        if not os.path.isdir(crawl):
+        crawl = os.path.join(workdir, layout.CRAWL)
+        if not run_folder.is_done(crawl):
             raise InputError(
-                f"config.web.input is empty and there is no {crawl}: name an input, or let a stage "
-                "that writes pages there run first"
+                f"config.web.input is empty and there is no finished {crawl}: name an input, or "
+                "let the stage data.world.web, which makes one, run first"
             )
         settings = _with_lists_of(crawl, settings)
-    folder, account = build(
-        config.web.input or crawl, output, settings, processes=config.web.processes
-    )
+    source = config.web.input or crawl
+    folder, account = build(source, output, settings, processes=config.web.processes)
     figures = {
         "web/pages_in": account["pages_in"],
         "web/pages_kept": account["pages_kept"],
         "web/pages_per_second": account["pages_in"] / sinks.read_json(f"{folder}/{_ELAPSED}"),
     }
-    labels = os.path.join(crawl, pages.LABELS)
-    if not config.web.input and os.path.exists(labels):
-        figures |= measure.measure_output(labels, folder)
+    if crawl:
+        figures |= measure.measure_output(os.path.join(crawl, layout.LABELS), folder)
     run_folder.record(workdir, figures)
-    publish(folder, output, account)
+    publish(folder, output, account, figures)
+    print(f"web\n{funnel.as_text(account)}", flush=True)
 
 
 def _with_lists_of(crawl: str, settings: Settings) -> Settings:
     """The settings with the blocklists and the scored texts that lie beside a made crawl."""
-    blocklists, scored = os.path.join(crawl, BLOCKLISTS), os.path.join(crawl, pages.SCORED)
+    blocklists = os.path.join(crawl, layout.BLOCKLISTS)
+    scored = os.path.join(crawl, layout.SCORED)
     if not settings.urls.blocklists and os.path.isdir(blocklists):
         chosen = dataclasses.replace(settings.urls, blocklists=blocklists)
         settings = dataclasses.replace(settings, urls=chosen)
@@ -135,15 +120,24 @@ def build(
         pipeline.run().wait_until_finish()
     total = sinks.read_json(f"{folder}/{graph.SUM}")
     account = funnel.stats(total["counts"], names)
-    sinks.write_json(f"{folder}/{funnel.STATS}", account)
+    sinks.write_json(f"{folder}/{layout.STATS}", account)
     sinks.write_json(f"{folder}/{funnel.EXAMPLES_FILE}", total["examples"])
     sinks.write_json(f"{folder}/{funnel.TIMINGS}", total["seconds"])
     sinks.write_bytes(f"{folder}/{funnel.PICTURE}", funnel.picture(account))
     return folder, account
 
 
-def publish(folder: str, output: str, account: dict[str, Any]) -> None:
-    """Clears what only the work needed, says DONE, and gives a local folder its name."""
+def publish(
+    folder: str, output: str, account: dict[str, Any], figures: Mapping[str, float] | None = None
+) -> None:
+    """Writes the report, clears what only the work needed, says DONE, and gives a local folder its
+    name.
+
+    Args:
+        figures: what else the report is to show; see `report.section`.
+    """
+    page = report.page(report.section(folder, figures or {}))
+    sinks.write_bytes(f"{folder}/{layout.REPORT}", page.encode())
     filesystem, path = fsspec.url_to_fs(folder)
     for name in (passes.FILTERED, passes.TALLIES, lookups.FOLDER):
         if filesystem.exists(f"{path}/{name}"):

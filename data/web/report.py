@@ -1,7 +1,7 @@
-"""The report's section on the web: the funnel, pages kept and dropped, the filters' precision.
+"""The report on the web: the funnel, pages kept and dropped, the filters' precision and recall.
 
-Everything that comes from a page is escaped. The section is one string of HTML that refers to
-nothing outside of itself.
+Everything that comes from a page is escaped. What is made is one string of HTML that refers to
+nothing outside of itself: a section for a report of many, or a page of its own.
 """
 
 import base64
@@ -9,10 +9,33 @@ import html
 from collections.abc import Mapping
 from typing import Any
 
-from data.web import funnel, measure, sinks
+from data.web import funnel, layout, measure, sinks
 
-# What stands before a step's examples; steps that drop nothing have none.
+# What is measured against what was planted, in the order in which pages meet it.
 _NAMES = (*measure.STEPS, "pii")
+
+_STYLE = """
+:root { color-scheme: light dark; --line: #8885; --soft: #8881; }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
+img { max-width: 100%; background: #fff; border-radius: 6px; }
+table { border-collapse: collapse; margin: 1rem 0; display: block; overflow-x: auto; }
+th, td { padding: .2rem .7rem; border-bottom: 1px solid var(--line); text-align: right; }
+th:first-child, td:first-child, .reasons th:last-child, .reasons td:last-child { text-align: left; }
+summary { cursor: pointer; padding: .2rem 0; }
+code, blockquote { overflow-wrap: anywhere; }
+blockquote { margin: .3rem 0 1rem; padding: .3rem .8rem; background: var(--soft);
+  white-space: pre-wrap; }
+"""
+
+
+def page(section: str) -> str:
+    """A section as a page that can be opened by itself, on light and on dark screens."""
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>The web, filtered</title><style>{_STYLE}</style></head>\n"
+        f"<body>\n{section}\n</body></html>\n"
+    )
 
 
 def section(folder: str, figures: Mapping[str, float]) -> str:
@@ -22,7 +45,7 @@ def section(folder: str, figures: Mapping[str, float]) -> str:
         folder: what the pipeline wrote.
         figures: of report.json; those that begin with "web/" are shown.
     """
-    account = sinks.read_json(f"{folder}/{funnel.STATS}")
+    account = sinks.read_json(f"{folder}/{layout.STATS}")
     examples = sinks.read_json(f"{folder}/{funnel.EXAMPLES_FILE}")
     return "\n".join(
         [
@@ -50,7 +73,7 @@ def _summary(account: Mapping[str, Any], figures: Mapping[str, float]) -> str:
 
 def _picture(account: Mapping[str, Any]) -> str:
     png = base64.b64encode(funnel.picture(account)).decode()
-    alt = "Pages, bytes and tokens left after each step"
+    alt = "Three bar charts: pages, bytes and tokens left after each step, as in the table below"
     return f'<img alt="{alt}" src="data:image/png;base64,{png}">'
 
 
@@ -72,7 +95,7 @@ def _funnel_table(account: Mapping[str, Any]) -> str:
     ]
     other = ", ".join(f"{name} {number:,}" for name, number in account["not_pages"].items())
     note = f"<p>Read besides pages: {html.escape(other)}.</p>" if other else ""
-    return _table(["after", "pages", "bytes", "tokens", "dropped there"], rows) + note
+    return _table(["after", "pages", "bytes", "tokens", "dropped there"], rows, "reasons") + note
 
 
 def _precision_table(figures: Mapping[str, float]) -> str:
@@ -111,9 +134,9 @@ def _example(page: Mapping[str, Any]) -> str:
     return f"<li>{' '.join(parts)}</li>"
 
 
-def _table(head: list[str], rows: list[list[str]]) -> str:
+def _table(head: list[str], rows: list[list[str]], kind: str = "") -> str:
     top = "".join(f"<th>{html.escape(cell)}</th>" for cell in head)
     body = "".join(
         "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
     )
-    return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+    return f'<table class="{kind}"><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>'

@@ -84,8 +84,13 @@ def options(
     if known in LOCAL:
         _check(flags)
     if processes:
-        multiprocess = ("--direct_running_mode=multi_processing",)
-        flags = (*multiprocess, f"--direct_num_workers={processes}", *flags)
+        flags = (
+            "--direct_running_mode=multi_processing",
+            f"--direct_num_workers={processes}",
+            # Each worker would tell of its every connection.
+            "--default_sdk_harness_log_level=ERROR",
+            *flags,
+        )
     return pipeline_options.PipelineOptions([*flags, f"--runner={known}"])
 
 

@@ -157,6 +157,24 @@ class FilesTest(parameterized.TestCase):
         self.assertLess(grown, 30_000)  # kilobytes
 
 
+class WebTest(absltest.TestCase):
+    def test_only_a_finished_output_of_the_run_is_read(self):
+        folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        (folder / "web").mkdir()
+        for reading in (Reading(), Reading(web=str(folder / "web"))):
+            for ask in (sources.size_hint, lambda *arguments: list(sources.documents(*arguments))):
+                with self.assertRaisesRegex(InputError, "web is what a run's stage data.web.pipe"):
+                    ask("web", reading)
+
+    def test_an_output_without_a_page_is_an_empty_source(self):
+        folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        (folder / "stats.json").write_text('{"pages_kept": 0, "funnel": [{"bytes": 0}]}')
+        (folder / "DONE").write_text("{}")
+        reading = Reading(web=str(folder))
+        self.assertEqual(list(sources.documents("web", reading)), [])
+        self.assertEqual(sources.size_hint("web", reading), 0)
+
+
 class TfdsTest(absltest.TestCase):
     def setUp(self):
         super().setUp()

@@ -167,7 +167,7 @@ class RunTest(parameterized.TestCase):
             (self.folder / f"{name}.txt").write_text("<|endoftext|>".join(documents))
         self.config.data.source = f"{self.folder}/a.txt@3,{self.folder}/b.txt@1"
         self.config.tokenizer.sample_bytes = 4000
-        texts = list(tokenizer._sample(self.config))
+        texts = list(tokenizer._sample(self.config, str(self.folder)))
         sizes = {letter: sum(len(text) for text in texts if text[0] == letter) for letter in "ac"}
         self.assertBetween(sizes["a"], 3000, 3010)
         self.assertBetween(sizes["c"], 1000, 1010)

@@ -223,7 +223,11 @@ class BadInputTest(parameterized.TestCase):
         other = run(source, stages, f"--workdir={workdir}", "--config.train.batch=16")
         self.assertEqual(other.returncode, 2)
         self.assertRegex(other.stderr, r"another config \(train.batch was 8, now 16\)")
-        same = run(source, stages, f"--workdir={workdir}", "--config.watch.log_steps=3")
+        other = run(source, stages, f"--workdir={workdir}", "--config.web.c4.min_sentences=3")
+        self.assertEqual(other.returncode, 2)
+        self.assertRegex(other.stderr, r"another config \(web.c4.min_sentences was 5, now 3\)")
+        free = ("--config.watch.log_steps=3", "--config.web.processes=4")
+        same = run(source, stages, f"--workdir={workdir}", *free)
         self.assertEqual(same.returncode, 0, same.stderr)
 
     def test_unreadable_shard(self):

@@ -19,13 +19,10 @@ import ml_collections
 import tqdm
 
 from data import run_folder
+from data.web import layout
 from data.world.web import blocklists, crawl, examples, warc
 from data.world.web.page import Label, Page
 
-FOLDER = "web_crawl"
-LABELS = "labels.jsonl"
-QUALITY = "quality.jsonl"
-BLOCKLISTS = "blocklists"
 PAGES_A_FILE = 2000
 
 pages = crawl.pages
@@ -33,10 +30,10 @@ pages = crawl.pages
 
 def run(config: ml_collections.ConfigDict, workdir: str) -> None:
     """The stage: writes the crawl of `config.world` into `workdir`/web_crawl."""
-    final = pathlib.Path(workdir) / FOLDER
+    final = pathlib.Path(workdir) / layout.CRAWL
     if run_folder.is_done(final):
         return
-    partial = final.with_name(f"{FOLDER}.partial")
+    partial = final.with_name(f"{layout.CRAWL}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     kinds = write(partial, config.world.seed, config.world.megabytes)
     run_folder.mark_done(partial, dict(kinds))
@@ -55,16 +52,16 @@ def write(folder: str | os.PathLike, seed: int, megabytes: float) -> Counter[str
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True)
     labels: list[Label] = []
-    with open(folder / LABELS, "w", encoding="utf-8") as file:
+    with open(folder / layout.LABELS, "w", encoding="utf-8") as file:
         for number, part in enumerate(_parts(_shown(seed, megabytes))):
             name = f"world-{number:05d}.warc.gz"
             with open(folder / name, "wb") as archive:
                 _write_archive(archive, name, part)
             file.writelines(crawl.line(page.label) for page in part)
             labels += [page.label for page in part]
-    with open(folder / QUALITY, "w", encoding="utf-8") as file:
+    with open(folder / layout.SCORED, "w", encoding="utf-8") as file:
         file.writelines(json.dumps(example) + "\n" for example in examples.examples(seed))
-    blocklists.write(str(folder / BLOCKLISTS), seed, labels)
+    blocklists.write(str(folder / layout.BLOCKLISTS), seed, labels)
     return Counter(label.kind for label in labels)
 
 

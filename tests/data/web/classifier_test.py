@@ -80,9 +80,9 @@ class ClassifierTest(parameterized.TestCase):
         np.testing.assert_allclose(model.weights, expected, atol=1e-3)
 
     def test_drops_below_the_threshold(self):
-        model = classifier.Model(np.zeros(16, np.float32), 2.5, 2, 100)
+        model = classifier.Model(np.zeros(16, np.float32), 2.4, 2, 100)
         self.assertEqual(
-            classifier.check("text", model, SMALL), Drop("classifier", "low_score", 2.5)
+            classifier.check("text", model, SMALL), Drop("classifier", "low_score", 2.4)
         )
         self.assertEqual(classifier.check("text", model, Classifier(threshold=2.5)), 2.5)
 

@@ -7,7 +7,7 @@ import tempfile
 
 from absl.testing import absltest, parameterized
 
-from data.web import passes, sinks
+from data.web import layout, sinks
 from tests.data.web import crawls
 from tests.data.web.crawls import article
 
@@ -34,7 +34,7 @@ class MainTest(parameterized.TestCase):
         done = self.call("--input={}/*.warc.gz", "--output={}/out", *FAST, "--web.pii.emails=False")
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertRegex(done.stdout, r"(?m)^near_duplicates +1 ")
-        rows = list(sinks.folder_rows(f"{self.folder}/out/{passes.DOCUMENTS}", ["url"]))
+        rows = list(sinks.folder_rows(f"{self.folder}/out/{layout.DOCUMENTS}", ["url"]))
         self.assertEqual(rows, [{"url": "http://a.example/"}])
         used = json.loads((self.folder / "out" / "settings.json").read_text())["settings"]
         self.assertFalse(used["pii"]["emails"])

@@ -4,7 +4,7 @@ import tempfile
 
 from absl.testing import absltest
 
-from data.web import measure, passes, sinks
+from data.web import layout, measure, passes, sinks
 
 
 def copy(original: str, similarity: float) -> dict:
@@ -98,10 +98,10 @@ class MeasureTest(absltest.TestCase):
         folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
         labels = [{"url": "a", "drop": ["urls"]}, {"url": "b", "pii": ["x@y.example"]}]
         (folder / "labels.jsonl").write_text("\n".join(map(json.dumps, labels)))
-        with sinks.table(f"{folder}/{passes.DROPPED}/0.parquet", passes.LEDGER) as ledger:
+        with sinks.table(f"{folder}/{layout.DROPPED}/0.parquet", passes.LEDGER) as ledger:
             ledger.add({"url": "a", "step": "urls"})
         for format_, suffix in sinks.SUFFIXES.items():
-            path = f"{folder}/{passes.DOCUMENTS}/0{suffix}"
+            path = f"{folder}/{layout.DOCUMENTS}/0{suffix}"
             with sinks.table(path, passes.DOCUMENT, format_) as documents:
                 documents.add({"url": "b", "text": "clean"})
             self.assertEqual(

@@ -4,7 +4,7 @@ import tempfile
 
 from absl.testing import absltest
 
-from data.web import funnel, report, sinks
+from data.web import funnel, layout, report, sinks
 
 
 class Reader(html.parser.HTMLParser):
@@ -37,7 +37,7 @@ def folder_of_a_run(folder: str) -> str:
     tally.example(funnel.KEPT, {"id": 2, "url": "", "text": "a kept page & more"})
     tally.counts[f"records: {attack}"] += 2
     account = funnel.stats(tally.counts, ("read",))
-    sinks.write_json(f"{folder}/{funnel.STATS}", account)
+    sinks.write_json(f"{folder}/{layout.STATS}", account)
     sinks.write_json(f"{folder}/{funnel.EXAMPLES_FILE}", tally.examples)
     return folder
 

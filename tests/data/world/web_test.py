@@ -21,6 +21,7 @@ import ml_collections
 from absl.testing import absltest, parameterized
 
 from data import run_folder
+from data.web import layout
 from data.world import facts, plan, web
 from data.world.web import compose, copies, crawl, damage, designs, examples, languages, spam
 from data.world.web.page import STEPS, Page
@@ -241,7 +242,7 @@ class WriteTest(absltest.TestCase):
     def _run(self, workdir: str) -> pathlib.Path:
         config = ml_collections.ConfigDict({"world": {"seed": 3, "megabytes": 0.2}})
         web.run(config, workdir)
-        return pathlib.Path(workdir) / web.FOLDER
+        return pathlib.Path(workdir) / layout.CRAWL
 
     @absltest.skipUnless(_HAS_FASTWARC, "fastwarc is not installed")
     def test_other_readers_find_every_whole_record(self):
@@ -261,7 +262,7 @@ class WriteTest(absltest.TestCase):
         workdir = self.enterContext(tempfile.TemporaryDirectory())
         folder = self._run(workdir)
         self.assertTrue(run_folder.is_done(folder))
-        labels = (folder / web.LABELS).read_text(encoding="utf-8").splitlines()
+        labels = (folder / layout.LABELS).read_text(encoding="utf-8").splitlines()
         urls = [json.loads(line)["url"] for line in labels]
         self.assertEqual(urls, [page.url for page in crawl.pages(3, 0.2)])
         listed = (folder / "blocklists" / "adult" / "domains").read_text(encoding="utf-8")
@@ -279,7 +280,7 @@ class WriteTest(absltest.TestCase):
 
     def test_a_part_left_by_a_kill_is_no_crawl(self):
         workdir = self.enterContext(tempfile.TemporaryDirectory())
-        partial = pathlib.Path(workdir) / f"{web.FOLDER}.partial"
+        partial = pathlib.Path(workdir) / f"{layout.CRAWL}.partial"
         partial.mkdir()
         (partial / "world-00099.warc.gz").write_bytes(b"half")
         folder = self._run(workdir)
