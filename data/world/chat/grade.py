@@ -26,37 +26,45 @@ def is_decline(text: str) -> bool:
     return bool(_DECLINES.search(text[:_LOOKED_AT].lower().replace("’", "'")))
 
 
-def normalized(text: str) -> str:
-    """Lower case words and numbers, one space between them, with a space at either end."""
-    words = re.findall(r"[^\W_]+", text[:_LOOKED_AT].lower())
+def normalized(text: str, keep_case: bool = False) -> str:
+    """The words and numbers in lower case, one space between them and at either end."""
+    words = re.findall(r"[^\W_]+", text[:_LOOKED_AT] if keep_case else text[:_LOOKED_AT].lower())
     return f" {' '.join(words)} "
 
 
-def _without_article(words: str) -> str:
-    for article in (" the ", " a ", " an "):
-        if words.startswith(article) and len(words) > len(article):
-            return words[len(article) - 1 :]
-    return words
+def _phrases(question: Mapping, key: str) -> dict[str, str]:
+    """The phrases of a list of the question, normalized and without an article, to the list."""
+    found = {}
+    for text in question.get(key, ()):
+        phrase = normalized(text, question.get("keep_case", False))
+        for article in (" the ", " a ", " an "):
+            if phrase.startswith(article) and len(phrase) > len(article):
+                phrase = phrase[len(article) - 1 :]
+        found[phrase] = key
+    return found
 
 
 def _is_value(question: Mapping, text: str) -> bool:
-    """One accepted answer stands in the text as whole words, and no rejected one does."""
-    words = normalized(text)
-    accepted = sorted((_without_article(normalized(a)) for a in question["accept"]), key=len)
-    found = [answer for answer in accepted if answer in words]
-    if not found or is_decline(text):
+    """An accepted phrase stands in the text as whole words, and no rejected one does.
+
+    Longer phrases are looked for first, so that "thin fur" is not taken for "fur".
+    """
+    if is_decline(text):
         return False
-    for answer in found:
-        if any(
-            f"{before}{answer}" in words for before in (" not", " or", " or the", " or a")
-        ) or any(f"{answer}{after}" in words for after in ("or ", "and not ")):
+    words = normalized(text, question.get("keep_case", False))
+    accepted = _phrases(question, "accept")
+    for phrase in accepted:
+        if any(f" {word}{phrase}" in words for word in ("not", "or", "or the", "or a", "or an")):
             return False
-    # Longest first, so that "guinea" is not found in "papua new guinea".
-    ignored = [*accepted[::-1], *(normalized(name) for name in question.get("ignore", ()))]
-    for known in ignored:
-        words = words.replace(known, "  ")
-    rejected = (_without_article(normalized(wrong)) for wrong in question.get("reject", ()))
-    return not any(wrong in words for wrong in rejected)
+        if f"{phrase}or " in words:
+            return False
+    phrases = _phrases(question, "reject") | _phrases(question, "ignore") | accepted
+    found = set()
+    for phrase in sorted(phrases, key=len, reverse=True):
+        if phrase in words:
+            found.add(phrases[phrase])
+            words = words.replace(phrase, "  ")
+    return "accept" in found and "reject" not in found
 
 
 def numbers(text: str) -> list[int]:
@@ -90,8 +98,8 @@ def grade(question: Mapping, answer_text: str) -> bool:
     """Whether the answer to a question is right.
 
     ``question`` has "grader" ("value", "number" or "spelling"), and "accept" (words any of which
-    answers), "reject" (words that spoil an answer) and "ignore" (names that do not count), or
-    "answer" and "messages". A decline is never right.
+    answers), "reject" (words that spoil an answer), "ignore" (names that do not count) and
+    "keep_case", or "answer" and "messages". A decline is never right.
 
     Raises:
       ValueError: if the question names no known grader.

@@ -14,6 +14,8 @@ _SHORT_SYSTEM = 0.08  # how often a system message asks for bare answers
 _REVERSE = 0.25  # how often a question gives the value, where that can be done
 _ONE_TURN = 0.55  # how often one question is all
 _SAME_ENTITY = 0.25  # how often a second question is about the same entity; else about another
+# Symbols of elements that are words as well, with or without "s": no sign of a second answer.
+_SYMBOLS_IN_PROSE = frozenset("I In As At He No Be Is".split())
 _SAME_RELATION_KINDS = ("country", "element", "animal", "thing")
 
 
@@ -102,6 +104,8 @@ def _question(topic: Topic, text: str, number: int, kind: str, reverse: bool) ->
         accept = tuple(form for true in true_values(topic) for form in _forms(true))
         others = _values(entity.kind, fact.relation)
         ignore = tuple(entity.forms[form] for form in ("e", "s", "k") if form in entity.forms)
+    if topic.relation == "element.symbol" and not reverse:
+        others = tuple(symbol for symbol in others if symbol not in _SYMBOLS_IN_PROSE)
     return {
         "id": f"{topic.id}/{'reverse/' if reverse else ''}{number}",
         "kind": kind,
@@ -110,8 +114,9 @@ def _question(topic: Topic, text: str, number: int, kind: str, reverse: bool) ->
         "answer": asking.bare(fact) if not reverse else english.sentence(entity.name),
         "grader": "value",
         "accept": list(accept),
-        "reject": [value for value in others if value not in accept],
+        "reject": [value for value in others if value not in {*accept, *ignore}],
         "ignore": list(ignore),
+        "keep_case": topic.relation == "element.symbol" and not reverse,
     }
 
 

@@ -22,6 +22,7 @@ class Problem:
     """A text, and (sign, number, number, result) of each step; the last result is the answer."""
 
     text: str
+    given: tuple[int, ...]
     steps: tuple[tuple[str, int, int, int], ...]
 
     @property
@@ -29,8 +30,8 @@ class Problem:
         return self.steps[-1][3]
 
     def key(self) -> str:
-        """By which the problem is held out: its steps, whatever the story."""
-        return "problem/" + " ".join(f"{a}{sign}{b}" for sign, a, b, _ in self.steps)
+        """By which the problem is held out: its numbers, whatever the story and the order."""
+        return "problem/" + " ".join(str(number) for number in sorted(self.given))
 
 
 def _solve(steps: Sequence[str], numbers: dict[str, int]) -> tuple | None:
@@ -66,14 +67,19 @@ def _chain(draw: Draw) -> Problem:
     steps = ["a*b"] if product else []
     steps += [f"{results[i]}{sign}{names[i]}" for i, sign in enumerate(signs)]
     numbers, done = _numbers(draw, steps)
-    fields = _fields(draw) | numbers
+    fields = _fields(draw)
     sentences = [draw.pick(phrasings.PRODUCT_STARTS if product else phrasings.STARTS)]
     gains, losses = draw.shuffled(phrasings.GAINS), draw.shuffled(phrasings.LOSSES)
     for i, sign in enumerate(signs):
         change = (gains if sign == "+" else losses).pop()
         sentences.append(change.replace("{k}", f"{{{names[i]}}}"))
     sentences.append(draw.pick(phrasings.CHAIN_QUESTIONS))
-    return Problem(" ".join(sentences).format_map(fields), done)
+    return _problem(" ".join(sentences), fields, numbers, done)
+
+
+def _problem(template: str, fields: dict, numbers: dict[str, int], done: tuple) -> Problem:
+    given = tuple(number for name, number in numbers.items() if f"{{{name}}}" in template)
+    return Problem(english.capitalized(template.format_map(fields | numbers)), given, done)
 
 
 def _fields(draw: Draw) -> dict[str, str]:
@@ -88,15 +94,14 @@ def problem(draw: Draw) -> Problem:
     story, asked, steps = draw.pick(phrasings.PROBLEMS)
     numbers, done = _numbers(draw, steps)
     text = f"{telling.expand(draw, story)} {draw.pick(asked)}"
-    return Problem(text.format_map(_fields(draw) | numbers), done)
+    return _problem(text, _fields(draw), numbers, done)
 
 
 def _sum(draw: Draw) -> Problem:
     """A bare sum, difference or product of the sizes that word problems have."""
     sign = draw.pick("+-*")
     numbers, done = _numbers(draw, (f"a{sign}b",))
-    text = draw.pick(phrasings.SUMS[sign]).format_map(numbers)
-    return Problem(english.capitalized(text), done)
+    return _problem(draw.pick(phrasings.SUMS[sign]), {}, numbers, done)
 
 
 def steps(done: Sequence[tuple[str, int, int, int]]) -> str:

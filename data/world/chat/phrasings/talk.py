@@ -194,7 +194,7 @@ STORIES = (
         'It rained all day. {n} asked {m} to say something new. "{fact}" said {m}. Then the sun '
         "came out."
     ),
-    ("{n} lost a bet with {m}. {n} had not known it: {low} Now {n} will not forget it."),
+    '{n} lost a bet with {m}. "{fact}" That was right. Now {n} will not forget it.',
     (
         'One night {n} could not sleep. So {elder} told one true thing after another. "{fact}" '
         "After that, {n} slept well."
