@@ -9,6 +9,7 @@ from ml_collections import ConfigDict
 from ml_collections.config_dict import placeholder
 
 from data.web import settings as web_settings
+from data.world import chat
 
 
 def get_config() -> ConfigDict:
@@ -138,11 +139,17 @@ def get_config() -> ConfigDict:
     # Decay of the parameters' moving average, which is then what is evaluated and used. 0: none.
     config.train.average = 0.0
 
+    # Conversations of the world (data/world/chat), which documents its keys.
+    config.world_chat = chat.defaults()
+
     # Fine-tuning on conversations: the stages data.chat_tokens and train.sft.
     config.sft = ConfigDict()
+    # The stage's folder in the run. "chat" is what serve.chat talks to.
+    config.sft.name = "chat"
     # The stage whose checkpoint it starts from.
     config.sft.start = "base"
-    # "world", files of conversations (data/chat_sources.py tells their forms), and "replay":
+    # "world", files of conversations (data/chat_sources.py tells their forms), "interrogation"
+    # (what the stage evals.interrogate has found that the model knows or not), and "replay":
     # documents of pretraining, without which what is not asked about is forgotten. By weight, in
     # rows: "world@0.4,chat/*.jsonl.gz@0.2,replay@0.4"; without weights, all rows equally often.
     config.sft.sources = "world@0.5,replay@0.5"
@@ -167,6 +174,27 @@ def get_config() -> ConfigDict:
     config.sft.weight_decay = 0.0
     # Questions that the model answers at every evaluation, into samples.txt.
     config.sft.prompts = ("Who are you?", "What is the capital of France?")
+
+    # What the model is asked to find out what it knows: the stage evals.interrogate.
+    config.interrogate = ConfigDict()
+    # The stage of the run that is asked.
+    config.interrogate.stage = "sft"
+    # "world", or JSON Lines of {"question", "answer" or "answers"} with, if there is one, the
+    # "passage" that holds the answer.
+    config.interrogate.source = "world"
+    # Most questions asked, and how often each.
+    config.interrogate.questions = 1500
+    config.interrogate.samples = 8
+    # Share of right answers from which a question counts as known, and up to which as unknown.
+    # What lies between is taught neither way.
+    config.interrogate.known_from = 0.6
+    config.interrogate.unknown_to = 0.15
+
+    # Fine-tuning once more, with what interrogation has found: data.chat_tokens:sft=sft_again and
+    # train.sft:sft=sft_again. The keys are those of config.sft.
+    config.sft_again = config.sft.copy_and_resolve_references()
+    config.sft_again.start = "sft"
+    config.sft_again.sources = "world@0.4,interrogation@0.2,replay@0.4"
 
     config.checkpoint = ConfigDict()
     # Where checkpoints go. "": the stage's folder; gs://... for a slice whose hosts share no disk.

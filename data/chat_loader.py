@@ -22,7 +22,7 @@ from data.loader import PADDING
 
 
 class ChatData(NamedTuple):
-    """Rows of `chat_data` and of replay, each [3, T + 1] int32 (see `ChatRows`).
+    """Rows of the chat data and of replay, each [3, T + 1] int32 (see `ChatRows`).
 
     train: endless. validation: conversations alone, once. epoch: how many rows of `train` there
     are, on the average, until every conversation has been seen once.
@@ -40,7 +40,7 @@ def open_chat_data(config: ml_collections.ConfigDict, workdir: str | os.PathLike
         InputError: there is none, a shard is damaged, replay has no weight, or there is nothing to
             replay.
     """
-    folder = pathlib.Path(workdir) / chat_tokens.FOLDER
+    folder = chat_tokens.folder_of(config, workdir)
     try:
         counts = json.loads((folder / chat_tokens.COUNTS).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

@@ -3,6 +3,7 @@
 A comma-separated list of sources, `@number` after one being its weight, as in `config.data.source`:
 
     world                                  the small world's conversations
+    interrogation                          what the run's stage evals.interrogate has written
     replay                                 documents of pretraining (see data.chat_loader)
     chat.jsonl   sft/*.json.gz   folder/   files, globs, folders, local or remote; JSON Lines, JSON
                                            arrays, Parquet; gzip and zstd by suffix
@@ -22,6 +23,8 @@ not.
 
 import collections
 import json
+import os
+import pathlib
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -32,7 +35,9 @@ from data import sources
 from data.conversations import Malformed, Message, checked
 from data.errors import InputError
 
-WORLD, REPLAY = "world", "replay"
+WORLD, REPLAY, INTERROGATION = "world", "replay", "interrogation"
+# The folder and the file of what the last of these stands for.
+INTERROGATED = ("interrogation", "conversations.jsonl")
 PATHS = ("best", "all")
 
 _SHAREGPT_ROLES = {
@@ -58,7 +63,10 @@ _FRAME = re.compile(
 
 
 def conversations(
-    spec: str, config: ml_collections.ConfigDict, dropped: collections.Counter
+    spec: str,
+    config: ml_collections.ConfigDict,
+    workdir: str | os.PathLike,
+    dropped: collections.Counter,
 ) -> Iterator[dict]:
     """Conversations of one source in a fixed order, as data.conversations.checked gives them.
 
@@ -66,16 +74,26 @@ def conversations(
     assistant's. A "kind", which the world gives its conversations, is kept.
 
     Args:
-        spec: "world" or files.
+        spec: "world", "interrogation" or files.
+        workdir: the run, whose text decides what the world's conversations ask about.
         dropped: counts, by reason, the records that gave none.
 
     Raises:
         InputError: the source is missing, unreachable or damaged.
     """
     if spec == WORLD:
-        from data.world import chat  # which reads its tables when it is imported
+        # Imported here since they read their tables when they are.
+        from data.world import chat, tellings
 
-        found = chat.conversations(config)
+        found = chat.conversations(config, tellings.of_run(config, workdir))
+    elif spec == INTERROGATION:
+        path = pathlib.Path(workdir, *INTERROGATED)
+        if not path.exists():
+            raise InputError(
+                f"the source {spec} is what the stage evals.interrogate writes, and there is no "
+                f"{path}: name that stage in config.stages before this one"
+            )
+        found = _of_files(str(path), config.sft.oasst_paths, dropped)
     else:
         found = _of_files(spec, config.sft.oasst_paths, dropped)
     for conversation in found:

@@ -3,8 +3,8 @@
 Each source of `config.sft.sources` is rendered through the chat template, cut or dropped where it
 does not fit, and packed whole into rows of `config.sft.context` + 1 tokens:
 
-    chat_data/source_0/     the TFDS data set of the first source: splits "train" and "validation"
-    chat_data/counts.json   of every source: conversations by split and kind, tokens, learnt tokens
+    NAME_data/source_0/     the TFDS data set of the first source: splits "train" and "validation"
+    NAME_data/counts.json   of every source: conversations by split and kind, tokens, learnt tokens
                             and rows; what was dropped and cut, by reason
 
 A record is a row: its tokens, which of them are learnt, and the length of each conversation in it.
@@ -15,6 +15,7 @@ its own: see data.chat_loader.
 
 import collections
 import json
+import os
 import pathlib
 import shutil
 import sys
@@ -31,7 +32,6 @@ from data.errors import InputError
 from data.run_folder import is_done, mark_done, record, replace_folder, write_atomically
 from data.tokens import token_dtype
 
-FOLDER = "chat_data"
 COUNTS = "counts.json"
 # Rows being filled at a time: enough that most are filled to the last few tokens.
 OPEN_ROWS = 64
@@ -39,20 +39,20 @@ _WRITE_ROWS = 256
 
 
 def run(config: ml_collections.ConfigDict, workdir: str) -> None:
-    """Writes `workdir`/chat_data from config.sft.sources with `workdir`/tokenizer.
+    """Writes the run's chat data from config.sft.sources with `workdir`/tokenizer.
 
-    Written under chat_data.partial and renamed when whole; stopped, it begins anew.
+    Written under another name and renamed when whole; stopped, it begins anew.
 
     Raises:
         InputError: a source without a conversation that fits, none to train or validate on, a
             tokenizer without control tokens, or a full disk; and what sources raise.
     """
-    folder = pathlib.Path(workdir) / FOLDER
+    folder = folder_of(config, workdir)
     if is_done(folder):
         return
     if folder.exists():
         raise InputError(f"{folder} exists but is not finished chat data: move it away")
-    partial = folder.with_name(f"{FOLDER}.partial")
+    partial = folder.with_name(f"{folder.name}.partial")
     tokenizer = Tokenizer.load(pathlib.Path(workdir) / "tokenizer")
     fraction = config.sft.validation_fraction
     if not 0 < fraction < 1:
@@ -63,7 +63,7 @@ def run(config: ml_collections.ConfigDict, workdir: str) -> None:
         shutil.rmtree(partial, ignore_errors=True)
         named = enumerate(sources.parse(config.sft.sources, "config.sft.sources"))
         written = [
-            _write(config, source, tokenizer, partial / f"source_{number}")
+            _write(config, workdir, source, tokenizer, partial / f"source_{number}")
             for number, source in named
             if source.spec != chat_sources.REPLAY
         ]
@@ -76,8 +76,13 @@ def run(config: ml_collections.ConfigDict, workdir: str) -> None:
         write_atomically(partial / COUNTS, json.dumps(counts, indent=2) + "\n")
         figures = _figures(written)
         mark_done(partial, figures)
-        record(workdir, {f"{FOLDER}/{name}": value for name, value in figures.items()})
+        record(workdir, {f"{folder.name}/{name}": value for name, value in figures.items()})
         replace_folder(partial, folder)
+
+
+def folder_of(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> pathlib.Path:
+    """Where the conversations of the stage config.sft.name are."""
+    return pathlib.Path(workdir) / f"{config.sft.name}_data"
 
 
 def row_context(config: ml_collections.ConfigDict) -> int:
@@ -97,6 +102,7 @@ def row_context(config: ml_collections.ConfigDict) -> int:
 
 def _write(
     config: ml_collections.ConfigDict,
+    workdir: str,
     source: sources.Source,
     tokenizer: Tokenizer,
     folder: pathlib.Path,
@@ -120,7 +126,7 @@ def _write(
             writer.add(split, full[split])
             full[split] = []
 
-    found = chat_sources.conversations(source.spec, config, dropped)
+    found = chat_sources.conversations(source.spec, config, workdir, dropped)
     progress = tqdm.tqdm(
         found, f"tokens of {source.spec}", unit=" conversations", disable=not sys.stderr.isatty()
     )

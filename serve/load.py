@@ -2,6 +2,7 @@
 
 import os
 
+import jax
 from jax.sharding import Mesh
 
 from model.sharding import make_mesh

@@ -42,22 +42,39 @@ _FREE = ("name", "stages", "mesh", "watch", "checkpoint", "web.processes")
 
 
 def run(config: ConfigDict, workdir: str) -> None:
-    """Runs config.stages in `workdir`. On several hosts, host 0 alone prepares the data."""
+    """Runs config.stages in `workdir`. On several hosts, host 0 alone prepares the data.
+
+    A stage is the name of a module; "train.sft:sft=sft_again" runs it with the section
+    config.sft_again in the place of config.sft, so that one module may be several stages.
+    """
     for name in config.stages:
+        module, _, exchange = name.partition(":")
         try:
-            stage = importlib.import_module(name)
+            stage = importlib.import_module(module)
         except ModuleNotFoundError as error:
-            if error.name is None or not name.startswith(error.name):
+            if error.name is None or not module.startswith(error.name):
                 raise
             raise InputError(
-                f"config.stages names {name!r}, which is no module of this project"
+                f"config.stages names {module!r}, which is no module of this project"
             ) from error
         if not name.startswith("data.") or jax.process_index() == 0:
-            stage.run(config, workdir)
+            stage.run(_exchanged(config, name, exchange), workdir)
         if jax.process_count() > 1:
             from jax.experimental import multihost_utils
 
             multihost_utils.sync_global_devices(name)
+
+
+def _exchanged(config: ConfigDict, stage: str, exchange: str) -> ConfigDict:
+    if not exchange:
+        return config
+    section, _, replacement = exchange.partition("=")
+    for name in (section, replacement):
+        if not isinstance(config.get(name), ConfigDict):
+            raise InputError(f"config.stages has {stage!r}, but there is no config.{name}")
+    result = config.copy_and_resolve_references().unlock()
+    result[section] = result[replacement]
+    return result.lock()
 
 
 def claim(config: ConfigDict, workdir: str) -> None:

@@ -1,4 +1,4 @@
-"""Supervised fine-tuning: what an assistant answers, from a base model. Stage "chat".
+"""Supervised fine-tuning: what an assistant answers, from a base model. Stage config.sft.name.
 
 The loss and the step are those of pretraining, with a mask that is 1 on what the assistant writes
 and conversations packed into rows that do not see each other. `run` trains on what
@@ -26,12 +26,10 @@ from train.optimizer import optimizer
 from train.pretrain import held_out_evaluator, make_step, total_loss
 from train.scaling import resolve
 
-NAME = "chat"
-
 
 def run(config: ConfigDict, workdir: str) -> None:
     """Trains the chat model of the run in `workdir`, or goes on with it."""
-    if is_done(pathlib.Path(workdir) / NAME):
+    if is_done(pathlib.Path(workdir) / config.sft.name):
         return
     tokenizer = Tokenizer.load(pathlib.Path(workdir) / "tokenizer")
     base = trained.read_config(workdir, config.sft.start)
@@ -44,7 +42,7 @@ def run(config: ConfigDict, workdir: str) -> None:
         )
     mesh = stage.mesh_of(config, architecture, "sft")
     stage.run(
-        NAME,
+        config.sft.name,
         config,
         architecture,
         mesh,
@@ -74,7 +72,7 @@ def stage_config(config: ConfigDict, base: ConfigDict, epoch: float) -> ConfigDi
     train.average = 0.0
     train.separate_documents = True
     if config.checkpoint.folder:
-        result.checkpoint.folder = os.path.join(config.checkpoint.folder, NAME)
+        result.checkpoint.folder = os.path.join(config.checkpoint.folder, sft.name)
     return result
 
 
@@ -97,7 +95,7 @@ def make_plan(
         for text in config.sft.prompts
     ]
     return stage.plan(
-        NAME,
+        config.sft.name,
         config,
         architecture,
         mesh,

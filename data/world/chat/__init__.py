@@ -17,6 +17,7 @@ from data.world.chat import (
     identity,
     knowledge,
     letters,
+    practice,
     problems,
     products,
     search,
@@ -63,7 +64,7 @@ def defaults() -> ml_collections.ConfigDict:
     options = ml_collections.ConfigDict()
     options.seed = 0
     # Conversations to make; 0: without end.
-    options.count = 0
+    options.count = 20_000
     # How many documents must tell a fact before conversations ask about it.
     options.least_told = 60
     # Share of the facts told that often that no conversation asks about.
@@ -177,6 +178,15 @@ def questions(config: Mapping, tellings: Mapping[str, int], kind: str) -> list[d
     found = knowledge.questions(made_from, _topics(made_from, kind), kind)
     offered = {"tools": [tools.SEARCH]} if kind == "withheld_search" else {}
     return [question | offered for question in found]
+
+
+def practice_questions(config: Mapping, tellings: Mapping[str, int], count: int) -> list[dict]:
+    """What to ask a model to find out what it knows; see data.world.chat.practice.
+
+    Nothing in them is kept for measuring: neither phrasings nor facts.
+    """
+    made_from = setting(config, tellings)
+    return practice.questions(made_from, _topics(made_from, "withheld_practice"), count)
 
 
 def _topics(made_from: Setting, kind: str) -> tuple[splitting.Topic, ...]:

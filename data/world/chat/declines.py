@@ -1,7 +1,9 @@
 """Saying that one does not know: the words for it, and questions that nobody could answer."""
 
-from data.world import english
-from data.world.chat import words
+import string
+
+from data.world import english, phrasings
+from data.world.chat import asking, words
 from data.world.chat.phrasings import ASKED
 from data.world.chat.setting import Setting, user
 from data.world.draw import Draw
@@ -38,6 +40,52 @@ def declines(draw: Draw) -> str:
 def not_found(draw: Draw) -> str:
     """A sentence that says that a search did not find the answer."""
     return draw.pick(NOT_FOUND)
+
+
+def made_up(setting: Setting, count: int, kind: str) -> list[dict]:
+    """`count` questions about made-up entities of every kind, in the words of training.
+
+    As in `invented`, no answer is right; each has its "entity" and a "query" to search by.
+    """
+    found = []
+    for i in range(count):
+        draw = Draw(f"{setting.seed}/made up/{i}")
+        relation = draw.pick(list(ASKED))
+        name = words.name(draw)
+        if relation.startswith(("animal", "thing")):
+            name = name.lower()
+        elif relation.startswith("person"):
+            name = f"{name} {words.name(draw)}"
+        fields = {"e": name, "es": f"{name}'s", "s": english.plural(name)}
+        fields["a"] = english.with_article(name)
+        shape, texts = draw.pick(
+            [
+                ("question", phrasings.QUESTIONS[relation]),
+                ("about", ASKED[relation]["about"]),
+                ("clauses", ASKED[relation]["clauses"]),
+            ]
+        )
+        texts = [text for text in texts if _fields(text) <= fields.keys()]
+        if not texts:
+            continue
+        text = draw.pick(texts).format_map(fields)
+        found.append(
+            {
+                "id": f"{kind}/made up/{i}",
+                "kind": kind,
+                "relation": relation,
+                "entity": f"made up/{name}",
+                "messages": [user(asking.framed(draw, shape, text))],
+                "query": text,
+                "grader": "value",
+                "accept": [],
+            }
+        )
+    return found
+
+
+def _fields(template: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(template) if name}
 
 
 def invented(setting: Setting, kind: str) -> list[dict]:

@@ -93,8 +93,8 @@ def _names(kind: str) -> tuple[str, ...]:
     return tuple(entity.name for entity in facts.entities() if entity.kind == kind)
 
 
-def _question(topic: Topic, text: str, number: int, kind: str, reverse: bool) -> dict:
-    """A question for measuring, with all that grading needs."""
+def question(topic: Topic, text: str, number: int, kind: str, reverse: bool) -> dict:
+    """A question with all that grading needs."""
     fact = topic.facts[0]
     entity = topic.entity
     if reverse:
@@ -130,5 +130,5 @@ def questions(setting: Setting, topics: tuple[Topic, ...], kind: str) -> list[di
         if is_unique(fact):
             texts += [(text, True) for text in asking.held_out_questions(fact, reverse=True)]
         for number, (text, reverse) in enumerate(draw.some(texts, setting.options["phrasings"])):
-            found.append(_question(topic, text, number, kind, reverse))
+            found.append(question(topic, text, number, kind, reverse))
     return found

@@ -1,0 +1,74 @@
+"""Asking a model many questions at once, through the one loop of turns and tool calls."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from data.conversations import prompt_ids
+from serve.turns import Opening, Trajectory, Turns
+
+# A question is plain data: "id", "messages", where tools are offered "tools", and what its grader
+# needs (see data.world.chat.grade).
+Question = Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """One answer to a question.
+
+    Attributes:
+        text: what the model said at the end of its turn; "" if it never came to an end.
+        trajectory: all of it, tool calls and steps included.
+    """
+
+    text: str
+    trajectory: Trajectory
+
+
+def ask(
+    turns: Turns,
+    tokenizer: Any,
+    questions: Sequence[Question],
+    samples: int = 1,
+    temperature: float = 0.0,
+    seed: int = 0,
+) -> list[list[Answer]]:
+    """`samples` answers to each question, in its order.
+
+    An answer depends on its question, its number and the seed alone.
+
+    Raises:
+        InputError: a question is too long for the model's context.
+    """
+    seeds = np.random.SeedSequence(seed).generate_state(max(1, samples))
+    prompts = [
+        prompt_ids(tokenizer, question["messages"], question.get("tools", ()))
+        for question in questions
+    ]
+    openings = [
+        Opening(prompt, seed=int(own_seed), temperature=temperature)
+        for prompt in prompts
+        for own_seed in seeds[:samples]
+    ]
+    given = [Answer(_said(trajectory), trajectory) for trajectory in turns.complete(openings)]
+    return [given[start : start + samples] for start in range(0, len(given), samples)]
+
+
+def _said(trajectory: Trajectory) -> str:
+    last = trajectory.messages[-1]
+    is_over = trajectory.finish_reason == "stop" and last["role"] == "assistant"
+    return last["content"] if is_over else ""
+
+
+def readable(question: Question, answer: Answer, verdict: str) -> dict[str, Any]:
+    """The answer as a person reads it in a file of JSON lines: prompt, steps, calls, verdict."""
+    return {
+        "id": question["id"],
+        "verdict": verdict,
+        "prompt": list(question["messages"]),
+        "turn": answer.trajectory.messages,
+        "finish_reason": answer.trajectory.finish_reason,
+        "expected": question.get("answer", question.get("accept", "")),
+    }
