@@ -1,0 +1,78 @@
+"""What a model is writing as its reader should see it: text and thinking, as tokens come."""
+
+import codecs
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from data.conversations import CALL, CALL_END, THINK, THINK_END
+from data.encoding import Tokenizer
+
+
+class Piece(NamedTuple):
+    """`kind` is "text" or "thinking"."""
+
+    kind: str
+    text: str
+
+
+class _Section:
+    """Bytes of one kind to text: without the line ends around it, and whole characters only."""
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._begun = False
+        self._held = ""
+
+    def add(self, data: bytes, final: bool = False) -> Iterator[Piece]:
+        text = self._held + self._decoder.decode(data, final)
+        if not self._begun:
+            text = text.lstrip("\n")
+        shown = text.rstrip("\n")
+        self._held = text[len(shown) :]
+        if shown:
+            self._begun = True
+            yield Piece(self._kind, shown)
+
+
+class Pieces:
+    """The tokens of one message to pieces, which put together are the `content` and the
+    `reasoning_content` that data.conversations.parse_assistant finds in all of them.
+
+    Tool calls are in no piece: they can be shown when they are whole.
+    """
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
+        self._control = {
+            tokenizer.special[name]: name for name in (THINK, THINK_END, CALL, CALL_END)
+        }
+        self._sections = {kind: _Section(kind) for kind in ("thinking", "text")}
+        self._at = "start"
+
+    def add(self, tokens: Iterable[int]) -> Iterator[Piece]:
+        """The pieces that these further tokens complete; no stop token is among them."""
+        for token in tokens:
+            turned = self._turned(self._control.get(token))
+            if turned:
+                self._at = turned
+                continue
+            if self._at == "start":
+                self._at = "text"
+            if self._at != "call":
+                yield from self._sections[self._at].add(self._tokenizer.token_bytes(token))
+
+    def _turned(self, control: str | None) -> str | None:
+        """Where a control token leads; None where it is text as any other."""
+        return {
+            ("start", THINK): "thinking",
+            ("thinking", THINK_END): "text",
+            ("start", CALL): "call",
+            ("text", CALL): "call",
+            ("call", CALL_END): "text",
+        }.get((self._at, control))
+
+    def end(self) -> Iterator[Piece]:
+        """What was held back: characters of which only a part has come."""
+        for section in self._sections.values():
+            yield from section.add(b"", final=True)

@@ -1,0 +1,303 @@
+"""The search tool: BM25 over passages of documents, by tantivy (a search engine in Rust).
+
+    folder = corpus_index(workdir, config)             # of the documents that a run was trained on
+    folder = files_index(workdir, "notes/*.txt")       # of a user's own
+    tool = search_tool(folder)
+    tool.run({"query": "capital of Australia"})
+
+An index lies in the run's folder, search/<name>/, where the name stands for what it was made from:
+it is made once, and again when the files have changed. It appears there when it is whole. It is
+read from the disk as needed, so that it may be larger than memory.
+
+Passages are a few sentences, and neighbours share one, so that a question and its answer, or a name
+and what is said of it, stand together in some passage.
+"""
+
+import dataclasses
+import fcntl
+import json
+import re
+import shutil
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import ml_collections
+import tantivy
+import tqdm
+import xxhash
+from absl import logging
+
+from data import sources
+from data.errors import InputError
+from data.run_folder import is_done, mark_done, replace_folder
+from serve.tools.tool import Tool, cut, declaration
+
+FOLDER = "search"
+PASSAGE_CHARACTERS = 300
+RESULT_CHARACTERS = 300
+NOTHING_FOUND = "(nothing found)"
+MAX_QUERY_CHARACTERS = 1000
+MAX_QUERY_WORDS = 32
+# More than are shown, since copies of a passage are shown once.
+_CANDIDATES = 30
+_WRITER_BYTES = 64 << 20
+# Goes into an index's name: to be raised when one is made differently.
+_FORMAT = 1
+_ANALYZER = "words"
+
+_SENTENCE_END = re.compile(
+    r"""(?<=[.!?。！？])\s+|(?<=[.!?。！？]["'”’)\]])\s+|\n|(?<=[。！？])(?!["'”’)\]])"""
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Index:
+    """An index that is being searched. Safe to share between threads."""
+
+    schema: tantivy.Schema
+    searcher: tantivy.Searcher
+    analyzer: tantivy.TextAnalyzer
+    source: str
+
+    @classmethod
+    def open(cls, folder: Path) -> "Index":
+        """Opens the index in `folder`.
+
+        Raises:
+            InputError: there is none, or it is damaged.
+        """
+        if not is_done(folder):
+            raise InputError(f"there is no search index in {folder}")
+        try:
+            source = json.loads((folder / "DONE").read_text(encoding="utf-8"))["source"]
+            index = tantivy.Index.open(str(folder))
+            analyzer = _analyzer()
+            index.register_tokenizer(_ANALYZER, analyzer)
+            return cls(index.schema, index.searcher(), analyzer, source)
+        except (ValueError, KeyError, OSError) as error:
+            raise InputError(
+                f"the search index in {folder} is damaged ({error}): delete it, and it is made anew"
+            ) from error
+
+    def search(self, query: str, most: int) -> list[str]:
+        """At most `most` passages, best first; equal ones in the order of the documents.
+
+        Every word of the query counts for itself; none has a special meaning.
+        """
+        # Lone surrogates are no text.
+        query = query[:MAX_QUERY_CHARACTERS].encode("utf-8", "replace").decode("utf-8")
+        words = dict.fromkeys(self.analyzer.analyze(query))
+        terms = [
+            tantivy.Query.term_query(self.schema, "text", word, index_option="freq")
+            for word in list(words)[:MAX_QUERY_WORDS]
+        ]
+        any_of_them = tantivy.Query.boolean_query([(tantivy.Occur.Should, term) for term in terms])
+        hits = self.searcher.search(any_of_them, limit=_CANDIDATES, count=False).hits
+        found = []
+        for score, place in hits:
+            document = self.searcher.doc(place)
+            found.append((-score, document.get_first("number"), document.get_first("text")))
+        return list(dict.fromkeys(text for _, _, text in sorted(found)))[:most]
+
+
+def search_tool(folder: Path, characters: int = RESULT_CHARACTERS) -> Tool:
+    """A tool "search" over the index in `folder`, whose results have at most `characters`.
+
+    Raises:
+        InputError: there is no index, or it is damaged.
+    """
+    index = Index.open(folder)
+
+    def run(arguments: dict[str, Any]) -> str:
+        return _result(index.search(arguments["query"], most=_CANDIDATES), characters)
+
+    return Tool(
+        declaration=declaration("search", "Search documents.", query="string"),
+        run=run,
+        about=f"search: {index.searcher.num_docs} passages of {index.source}",
+    )
+
+
+def _result(found: list[str], characters: int) -> str:
+    """The best passages, a line each, as many as fit; the first is cut if need be."""
+    shown = ""
+    for passage in found:
+        longer = f"{shown}\n{passage}" if shown else cut(passage, characters)
+        if len(longer) > characters:
+            break
+        shown = longer
+    return shown or NOTHING_FOUND
+
+
+def corpus_index(workdir: Path, config: ml_collections.ConfigDict) -> Path:
+    """The folder of the index of the documents that a run of this config is trained on, those held
+    out included; made if it is not there.
+
+    Raises:
+        InputError: a source cannot be read, or the index cannot be written.
+    """
+    parts = sources.parse(config.data.source)
+    reading = sources.reading(config)
+    total = sum(part.weight or 1.0 for part in parts)
+    limit = config.data.max_bytes or float("inf")
+
+    def documents() -> Iterator[tuple[str, str]]:
+        for part in parts:
+            left = limit * (part.weight or 1.0) / total
+            for name, text in _documents(part.spec, reading):
+                if left <= 0:
+                    break
+                yield name, text
+                left -= len(text.encode("utf-8"))
+
+    made_from = {
+        "source": config.data.source,
+        "max_bytes": config.data.max_bytes,
+        "files": [_files(part.spec) for part in parts],
+        **dataclasses.asdict(reading),
+    }
+    return make_index(workdir, documents, made_from)
+
+
+def files_index(workdir: Path, files: str) -> Path:
+    """The folder of the index of a user's own documents: a folder, a file or a glob of text, JSON
+    Lines or Parquet (data.sources); made if it is not there.
+
+    Raises:
+        InputError: the files cannot be read, or the index cannot be written.
+    """
+    reading = sources.Reading()
+    made_from = {"source": files, "files": _files(files), **dataclasses.asdict(reading)}
+    return make_index(workdir, lambda: _documents(files, reading), made_from)
+
+
+def make_index(
+    workdir: Path,
+    documents: Callable[[], Iterable[tuple[str, str]]],
+    made_from: dict[str, Any],
+) -> Path:
+    """The folder of the index of some documents; made if it is not there.
+
+    Args:
+        documents: called if the index has to be made; gives (id, text).
+        made_from: plain data that tells these documents from all others; "source" is their name.
+
+    Raises:
+        InputError: there are no documents, or the index cannot be written.
+    """
+    described = json.dumps([made_from, PASSAGE_CHARACTERS, _FORMAT], sort_keys=True)
+    home = Path(workdir) / FOLDER
+    folder = home / xxhash.xxh64_hexdigest(described.encode())
+    if is_done(folder):
+        return folder
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        with open(home / "lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # of two programs, one makes it
+            if not is_done(folder):
+                _make(folder, documents(), made_from)
+    except PermissionError as error:
+        raise InputError(
+            f"the search index cannot be written to {home} ({error.strerror}): make the folder "
+            "writable, or leave the tool search out"
+        ) from error
+    return folder
+
+
+def _make(folder: Path, documents: Iterable[tuple[str, str]], made_from: dict[str, Any]) -> None:
+    partial = folder.with_name(f"{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir()
+    schema = (
+        tantivy.SchemaBuilder()
+        .add_text_field("text", stored=True, tokenizer_name=_ANALYZER, index_option="freq")
+        .add_integer_field("number", stored=True)
+        .build()
+    )
+    index = tantivy.Index(schema, path=str(partial))
+    index.register_tokenizer(_ANALYZER, _analyzer())
+    # One thread: passages then get the same places every time.
+    writer = index.writer(heap_size=_WRITER_BYTES, num_threads=1)
+    count = 0
+    progress = tqdm.tqdm(
+        desc=f"search index of {made_from['source']}",
+        unit=" passages",
+        disable=not sys.stderr.isatty(),
+    )
+    try:
+        with progress:
+            for _, text in documents:
+                for passage in passages(text):
+                    writer.add_document(tantivy.Document(text=passage, number=count))
+                    count += 1
+                    progress.update()
+        writer.commit()
+        writer.wait_merging_threads()
+    except ValueError as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(
+            f"the search index cannot be written to {partial} ({error}): is the disk full?"
+        ) from error
+    if not count:
+        raise InputError(f"{made_from['source']} has no text to search in: give other documents")
+    mark_done(partial, made_from | {"passages": count})
+    replace_folder(partial, folder)
+
+
+def passages(text: str, most: int = PASSAGE_CHARACTERS) -> Iterator[str]:
+    """A text cut into passages of at most `most` characters: sentences in a row, the last of one
+    being the first of the next where there is room for it. Longer sentences are cut."""
+    held: list[str] = []
+    for sentence in _sentences(text, most):
+        if held and len(" ".join([*held, sentence])) > most:
+            yield " ".join(held)
+            held = held[-1:] if len(held[-1]) + 1 + len(sentence) <= most else []
+        held.append(sentence)
+    if held:
+        yield " ".join(held)
+
+
+def _sentences(text: str, most: int) -> Iterator[str]:
+    for sentence in _SENTENCE_END.split(text):
+        words = " ".join(sentence.split())
+        start = 0
+        while len(words) - start > most:
+            space = words.rfind(" ", start + 1, start + most + 1)
+            end = start + most if space < 0 else space
+            yield words[start:end]
+            start = end + (words[end] == " ")
+        if start < len(words):
+            yield words[start:]
+
+
+def _analyzer() -> tantivy.TextAnalyzer:
+    """Text to words: lower case, English endings removed; runs of over 40 bytes are no words."""
+    builder = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple())
+    for step in (
+        tantivy.Filter.remove_long(40),
+        tantivy.Filter.lowercase(),
+        tantivy.Filter.ascii_fold(),
+        tantivy.Filter.stemmer("english"),
+    ):
+        builder = builder.filter(step)
+    return builder.build()
+
+
+def _documents(spec: str, reading: sources.Reading) -> Iterator[tuple[str, str]]:
+    problems: Counter = Counter()
+    yield from sources.documents(spec, reading, problems)
+    for reason, number in problems.items():
+        logging.warning("%s: %d %s", spec, number, reason)
+
+
+def _files(spec: str) -> list[list]:
+    """The files of a source as they are now; none of one that is no local files."""
+    if spec == "world" or spec.startswith("tfds:") or "://" in spec:
+        return []
+    filesystem, paths = sources.matching_files(spec)
+    details = [filesystem.info(path) for path in paths]
+    return [[detail["name"], detail["size"], detail.get("mtime")] for detail in details]
