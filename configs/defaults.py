@@ -175,6 +175,11 @@ def get_config() -> ConfigDict:
     # Questions that the model answers at every evaluation, into samples.txt.
     config.sft.prompts = ("Who are you?", "What is the capital of France?")
 
+    config.search = ConfigDict()
+    # What the search tool looks in, as in data.source. "": the text of pretraining. "library" tells
+    # what the world withholds from its documents.
+    config.search.source = ""
+
     # What the model is asked to find out what it knows: the stage evals.interrogate.
     config.interrogate = ConfigDict()
     # The stage of the run that is asked.

@@ -5,6 +5,7 @@ word is its weight:
 
     world                                     the project's own small world
     web                                       what the run's web pipeline has kept
+    library                                   what the world withholds from its documents; to search
     book.txt    corpus/*.jsonl.gz    corpus/  files, globs, folders; gzip and zstd by suffix
     hf://datasets/user/name/*.parquet         whatever fsspec can open: hf, gs, s3, https, ...
     tfds:lm1b    tfds:wiki40b/en/validation   a TFDS name, with a split if not train
@@ -137,6 +138,8 @@ def documents(
     problems = collections.Counter() if problems is None else problems
     if spec == "world":
         stream = _world(reading)
+    elif spec == "library":
+        stream = _library(reading)
     elif spec == "web":
         stream = _web(reading, problems)
     elif spec.startswith("tfds:"):
@@ -201,7 +204,7 @@ def size_hint(spec: str, reading: Reading) -> int | None:
         return round(reading.world_megabytes * 1e6)
     if spec == "web":
         return _web_account(reading)["funnel"][-1]["bytes"]
-    if spec.startswith("tfds:") or _is_remote(spec):
+    if spec == "library" or spec.startswith("tfds:") or _is_remote(spec):
         return None
     filesystem, paths = matching_files(spec)
     if all(path.lower().endswith(TEXT) for path in paths):
@@ -216,6 +219,13 @@ def _world(reading: Reading) -> Iterator[tuple[str, str]]:
     from data.world import documents as world
 
     for document in world.documents(reading.world_seed, reading.world_megabytes):
+        yield document.id, document.text
+
+
+def _library(reading: Reading) -> Iterator[tuple[str, str]]:
+    from data.world.chat import search
+
+    for document in search.library(reading.world_seed):
         yield document.id, document.text
 
 

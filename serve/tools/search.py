@@ -133,14 +133,15 @@ def _result(found: list[str], characters: int) -> str:
 
 
 def corpus_index(workdir: Path, config: ml_collections.ConfigDict) -> Path:
-    """The folder of the index of the documents that a run of this config is trained on, those held
-    out included; made if it is not there.
+    """The folder of the index of config.search.source, or where that is "" of the documents that a
+    run of this config is trained on, those held out included; made if it is not there.
 
     Raises:
         InputError: a source cannot be read, or the index cannot be written.
     """
-    parts = sources.parse(config.data.source)
-    reading = sources.reading(config)
+    source = config.search.source or config.data.source
+    parts = sources.parse(source, "config.search.source")
+    reading = sources.reading(config, workdir)
     total = sum(part.weight or 1.0 for part in parts)
     limit = config.data.max_bytes or float("inf")
 
@@ -154,7 +155,7 @@ def corpus_index(workdir: Path, config: ml_collections.ConfigDict) -> Path:
                 left -= len(text.encode("utf-8"))
 
     made_from = {
-        "source": config.data.source,
+        "source": source,
         "max_bytes": config.data.max_bytes,
         "files": [_files(part.spec) for part in parts],
         **dataclasses.asdict(reading),
@@ -296,7 +297,7 @@ def _documents(spec: str, reading: sources.Reading) -> Iterator[tuple[str, str]]
 
 def _files(spec: str) -> list[list]:
     """The files of a source as they are now; none of one that is no local files."""
-    if spec == "world" or spec.startswith("tfds:") or "://" in spec:
+    if spec in ("world", "library", "web") or spec.startswith("tfds:") or "://" in spec:
         return []
     filesystem, paths = sources.matching_files(spec)
     details = [filesystem.info(path) for path in paths]

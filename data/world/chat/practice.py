@@ -5,7 +5,7 @@ entities.
 """
 
 from data.world.chat import asking, declines, knowledge
-from data.world.chat.setting import Setting, user
+from data.world.chat.setting import Setting
 from data.world.chat.split import Topic
 from data.world.draw import Draw
 
@@ -30,7 +30,6 @@ def questions(setting: Setting, withheld: tuple[Topic, ...], count: int) -> list
         text, answer = asking.question(draw, fact, setting.options["value_first"])
         question = knowledge.question(topic, text, turn // len(order), "practice", False)
         found.append(
-            question
-            | {"entity": topic.entity.id, "query": asking.query(fact), "reply": answer}
+            question | {"entity": topic.entity.id, "query": asking.query(fact), "reply": answer}
         )
     return found + made_up

@@ -1,0 +1,130 @@
+"""What the assistant knows and can do, measured on what no training conversation contains.
+
+A stage. For every figure there is a set of questions of the small world (data.world.chat): facts
+asked about in training in other phrasings, facts only told, facts withheld; the assistant's
+identity; letters and products with and without the Python tool; word problems with and without
+steps. Answers are greedy; each is kept, readable, in assistant/answers.jsonl.
+"""
+
+import dataclasses
+import json
+import pathlib
+import time
+from collections.abc import Sequence
+
+import ml_collections
+
+from data.run_folder import is_done, mark_done, record, write_atomically
+from data.world import chat, tellings
+from data.world.chat import grade
+from evals import answers
+from evals.answers import Question
+from serve.engine import Engine
+from serve.load import Trained, load
+from serve.tools.resolve import resolve
+from serve.tools.tool import Tool
+from serve.turns import Bounds, Turns
+
+FOLDER = "assistant"
+SLOTS = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class Measure:
+    """A figure: over the questions of `kinds`, the share answered rightly, or declined.
+
+    `before`: of the stage that interrogation asked, not of the last one. `tools`: the tools that
+    are at hand.
+    """
+
+    figure: str
+    kinds: tuple[str, ...]
+    declined: bool = False
+    before: bool = False
+    tools: tuple[str, ...] = ()
+
+
+MEASURES = (
+    Measure("known_asked", ("known_asked",)),
+    Measure("known_told_only", ("known_told_only",)),
+    Measure("identity", ("identity", "identity_named")),
+    Measure("unknown_declined_before", ("withheld",), declined=True, before=True),
+    Measure("unknown_declined", ("withheld",), declined=True),
+    Measure("invented_declined", ("invented",), declined=True),
+    Measure("known_declined", ("known_asked", "known_told_only"), declined=True),
+    Measure("unknown_with_search", ("withheld_search",), tools=("search",)),
+    Measure("letters_with_tool", ("letters",), tools=("python",)),
+    Measure("letters_without_tool", ("letters_direct",)),
+    Measure("spelling_with_tool", ("spelling",), tools=("python",)),
+    Measure("spelling_without_tool", ("spelling_direct",)),
+    Measure("product_with_tool", ("products",), tools=("python",)),
+    Measure("product_without_tool", ("products_direct",)),
+    Measure("problems_with_steps", ("problems",)),
+    Measure("problems_direct", ("problems_direct",)),
+)
+
+
+def run(config: ml_collections.ConfigDict, workdir: str) -> None:
+    """Measures the chat model of the run, and what it was before interrogation."""
+    folder = pathlib.Path(workdir) / FOLDER
+    if is_done(folder):
+        return
+    begun = time.monotonic()
+    told = tellings.of_run(config, workdir)
+    tools = resolve(["python", "search"], workdir, config)
+    figures: dict[str, float] = {}
+    lines: list[str] = []
+    for stage, before in ((config.interrogate.stage, True), ("chat", False)):
+        wanted = [measure for measure in MEASURES if measure.before == before]
+        if not wanted or not is_done(pathlib.Path(workdir) / stage):
+            continue
+        trained = load(workdir, stage)
+        engine = Engine(trained.params, trained.architecture, trained.tokenizer, SLOTS)
+        seen: dict[tuple, list[tuple[Question, answers.Answer]]] = {}
+        for measure in wanted:
+            at_hand = [tool for tool in tools if tool.name in measure.tools]
+            pairs = []
+            for kind in measure.kinds:
+                if (kind, measure.tools) not in seen:
+                    asked = chat.questions(config, told, kind)
+                    seen[kind, measure.tools] = _answered(engine, trained, asked, at_hand)
+                pairs += seen[kind, measure.tools]
+            verdicts = [_verdict(question, answer.text, measure) for question, answer in pairs]
+            figures[measure.figure] = sum(verdicts) / len(verdicts)
+            lines += [
+                json.dumps(
+                    {"figure": measure.figure}
+                    | answers.readable(question, answer, "yes" if verdict else "no"),
+                    ensure_ascii=False,
+                )
+                for (question, answer), verdict in zip(pairs, verdicts, strict=True)
+            ]
+            print(f"chat/{measure.figure} {figures[measure.figure]:.4f}", flush=True)
+    for tool in tools:
+        tool.close()
+    write_atomically(folder / "answers.jsonl", "\n".join(lines) + "\n")
+    figures["seconds"] = _training_seconds(config, pathlib.Path(workdir))
+    record(workdir, {f"chat/{name}": value for name, value in figures.items()})
+    mark_done(folder, figures | {"measuring_seconds": time.monotonic() - begun})
+
+
+def _answered(
+    engine: Engine, trained: Trained, asked: Sequence[Question], tools: Sequence[Tool]
+) -> list[tuple[Question, answers.Answer]]:
+    turns = Turns(engine, tools, Bounds(tokens=160, total_tokens=224))
+    given = answers.ask(turns, trained.tokenizer, asked)
+    turns.close()
+    return [(question, answer) for question, (answer,) in zip(asked, given, strict=True)]
+
+
+def _verdict(question: Question, text: str, measure: Measure) -> bool:
+    return grade.is_decline(text) if measure.declined else grade.grade(question, text)
+
+
+def _training_seconds(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> float:
+    """Seconds of fine-tuning, of all rounds."""
+    total = 0.0
+    for name in {config.interrogate.stage, "chat"}:
+        if is_done(workdir / name):
+            total += json.loads((workdir / name / "DONE").read_text(encoding="utf-8"))["seconds"]
+    return total

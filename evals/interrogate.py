@@ -1,0 +1,185 @@
+"""Finding out what a model knows, and making conversations that teach it to say so.
+
+The stage between two rounds of fine-tuning, after Llama 3 (arXiv 2407.21783, section 4.3.6): the
+model is asked questions whose answers the text of its pretraining, or a file, gives; several
+answers to each are sampled and judged. What it answers rightly it is to go on answering; where it
+is consistently wrong it is to decline, or, with a search tool, to look the answer up; what lies
+between is left alone, for teaching either would teach to guess or to hold back.
+
+    interrogation/questions.jsonl      every question with its answers and the verdict
+    interrogation/conversations.jsonl  what is to be learnt: the source "interrogation" of SFT
+
+A question about something that the model has never met may still be answered rightly by luck (few
+continents), so that a verdict takes the other questions about the same entity into account.
+"""
+
+import collections
+import json
+import pathlib
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import ml_collections
+
+from data import sources
+from data.chat_sources import INTERROGATED
+from data.errors import InputError
+from data.run_folder import is_done, mark_done, record, replace_folder, write_atomically
+from data.world import chat, tellings
+from data.world.chat import declines, grade
+from data.world.chat import tools as declarations
+from data.world.draw import Draw
+from evals import answers
+from evals.answers import Answer, Question
+from serve.engine import Engine
+from serve.load import load
+from serve.tools.resolve import resolve
+from serve.tools.tool import Tool
+from serve.turns import Bounds, Turns
+
+KNOWN, UNSURE, UNKNOWN = "known", "unsure", "unknown"
+SLOTS = 64
+# Of what is to be declined, how many conversations are made that search for it instead, and for
+# how many of them both tools are offered.
+_SEARCHED, _BOTH_TOOLS = 0.5, 0.4
+_ANSWER_TOKENS = 48
+
+
+def run(config: ml_collections.ConfigDict, workdir: str) -> None:
+    """Asks the model of config.interrogate.stage, and writes `workdir`/interrogation.
+
+    Raises:
+        InputError: there is no such stage, or there are no questions.
+    """
+    final = pathlib.Path(workdir) / INTERROGATED[0]
+    if is_done(final):
+        return
+    settings = config.interrogate
+    asked = _questions(config, workdir)
+    trained = load(workdir, settings.stage)
+    engine = Engine(trained.params, trained.architecture, trained.tokenizer, SLOTS)
+    turns = Turns(engine, (), Bounds(calls=0, tokens=_ANSWER_TOKENS))
+    given = answers.ask(
+        turns, trained.tokenizer, asked, settings.samples, temperature=1.0, seed=config.seed
+    )
+    turns.close()
+    scores = [_right(question, of_one) for question, of_one in zip(asked, given, strict=True)]
+    verdicts = judge(asked, scores, settings.known_from, settings.unknown_to)
+    (search,) = resolve(["search"], workdir, config)
+    partial = final.with_name(f"{final.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    found = [
+        answers.readable(question, of_one[0], verdict)
+        | {"right": score, "answers": [answer.text for answer in of_one]}
+        for question, of_one, score, verdict in zip(asked, given, scores, verdicts, strict=True)
+    ]
+    _write(partial / "questions.jsonl", found)
+    _write(partial / INTERROGATED[1], lessons(asked, given, verdicts, search, config.seed))
+    search.close()
+    counts = collections.Counter(verdicts)
+    figures = {verdict: counts[verdict] / len(asked) for verdict in (KNOWN, UNSURE, UNKNOWN)}
+    mark_done(partial, figures | {"questions": len(asked)})
+    record(workdir, {f"{final.name}/{name}": value for name, value in figures.items()})
+    replace_folder(partial, final)
+
+
+def _write(path: pathlib.Path, rows: Iterable[Mapping]) -> None:
+    write_atomically(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+
+
+def _questions(config: ml_collections.ConfigDict, workdir: str) -> list[Question]:
+    settings = config.interrogate
+    if settings.source == "world":
+        told = tellings.of_run(config, workdir)
+        return chat.practice_questions(config, told, settings.questions)
+    problems: collections.Counter = collections.Counter()
+    found = list(of_file(settings.source, problems))[: settings.questions]
+    for reason, number in problems.items():
+        print(f"{settings.source}: {number} records left out: {reason}")
+    if not found:
+        raise InputError(
+            f"{settings.source} holds no question: give JSON Lines of question and answer, or "
+            'answers, in config.interrogate.source, or "world"'
+        )
+    return found
+
+
+def of_file(spec: str, problems: collections.Counter) -> Iterator[Question]:
+    """Questions of JSON Lines of {"question", "answer" or "answers"}; what is none is counted."""
+    for name, row in sources.records(spec, problems):
+        accept = row.get("answers", row.get("answer"))
+        accept = [accept] if isinstance(accept, str) else accept
+        is_text = isinstance(row.get("question"), str) and isinstance(accept, list)
+        if not is_text or not accept or not all(isinstance(text, str) for text in accept):
+            problems["no question with an answer or a list of answers"] += 1
+            continue
+        yield {
+            "id": name,
+            "entity": name,
+            "messages": [{"role": "user", "content": row["question"]}],
+            "query": row["question"],
+            "reply": row["answer"] if isinstance(row.get("answer"), str) else accept[0],
+            "grader": "value",
+            "accept": accept,
+        }
+
+
+def _right(question: Question, given: Sequence[Answer]) -> float:
+    """The share of right answers."""
+    return sum(grade.grade(question, answer.text) for answer in given) / len(given)
+
+
+def judge(
+    asked: Sequence[Question], scores: Sequence[float], known_from: float, unknown_to: float
+) -> list[str]:
+    """known, unsure or unknown for each question, from its share of right answers and the mean
+    share of all questions about its entity, both of which must be low or high enough."""
+    of_entity = collections.defaultdict(list)
+    for question, score in zip(asked, scores, strict=True):
+        of_entity[question["entity"]].append(score)
+    verdicts = []
+    for question, score in zip(asked, scores, strict=True):
+        shares = of_entity[question["entity"]]
+        both = (score + sum(shares) / len(shares)) / 2
+        if score >= known_from and both >= known_from:
+            verdicts.append(KNOWN)
+        else:
+            verdicts.append(UNKNOWN if both <= unknown_to else UNSURE)
+    return verdicts
+
+
+def lessons(
+    asked: Sequence[Question],
+    given: Sequence[Sequence[Answer]],
+    verdicts: Sequence[str],
+    search: Tool,
+    seed: int,
+) -> Iterator[dict]:
+    """Conversations: of what is known an answer that the model gave and that was right; of what is
+    unknown one that declines and one that searches."""
+    for question, of_one, verdict in zip(asked, given, verdicts, strict=True):
+        draw = Draw(f"{seed}/lesson/{question['id']}")
+        said = list(question["messages"])
+        if verdict == KNOWN:
+            right = next(answer.text for answer in of_one if grade.grade(question, answer.text))
+            yield {"messages": [*said, _assistant(right)], "kind": KNOWN}
+        elif verdict == UNKNOWN:
+            yield {"messages": [*said, _assistant(declines.declines(draw))], "kind": UNKNOWN}
+            if draw.chance(_SEARCHED):
+                yield _searched(draw, question, said, search)
+
+
+def _searched(draw: Draw, question: Question, said: list[dict], search: Tool) -> dict:
+    passage = search.run({"query": question["query"]})
+    is_found = grade.grade(question, passage) or any(
+        text.lower() in passage.lower() for text in question["accept"]
+    )
+    reply = question["reply"] if is_found else declines.not_found(draw)
+    messages = [*said, *declarations.search(question["query"], passage), _assistant(reply)]
+    both = draw.chance(_BOTH_TOOLS)
+    tools = [declarations.PYTHON, declarations.SEARCH] if both else [declarations.SEARCH]
+    return {"messages": messages, "tools": tools, "kind": "searched"}
+
+
+def _assistant(text: str) -> dict:
+    return {"role": "assistant", "content": text}
