@@ -84,7 +84,7 @@ def primer(
             lambda leaf: leaf.sharding, state.layout(declarations, update, False, mesh)
         )
         current = state.initial(jax.random.key(0), declarations, update, False)
-        params = _perturbed(current.params)
+        params = perturbed(current.params)
         current = jax.device_put(current.replace(params=params), places)
         compiled = jax.jit(
             make_step(architecture, update, accumulate),
@@ -99,35 +99,16 @@ def primer(
         total, targets = jax.block_until_ready((current, metrics))[1]["loss"]
         return float(total / targets)
 
-    return step, _named(params, architecture)
+    return step, named_weights(params, architecture)
 
 
 def pytorch(architecture: ModelConfig, weights: dict[str, np.ndarray], batch: loop.Batch) -> Step:
     """The same step by PyTorch and transformers."""
     import torch
-    import transformers
 
     torch.set_num_threads(os.cpu_count())
-    model = transformers.Qwen3ForCausalLM(
-        transformers.Qwen3Config(
-            vocab_size=architecture.vocab_size,
-            hidden_size=architecture.width,
-            intermediate_size=architecture.mlp_width,
-            num_hidden_layers=architecture.layers,
-            num_attention_heads=architecture.heads,
-            num_key_value_heads=architecture.kv_heads,
-            head_dim=architecture.head_dim,
-            max_position_embeddings=architecture.context,
-            rms_norm_eps=architecture.norm_eps,
-            rope_theta=architecture.rope_theta,
-            tie_word_embeddings=architecture.tied,
-            use_cache=False,
-            attn_implementation="sdpa",
-        )
-    ).float()
-    absent = model.load_state_dict({k: torch.tensor(v) for k, v in weights.items()}, strict=False)
-    if absent.unexpected_keys or set(absent.missing_keys) - {"lm_head.weight"}:
-        raise RuntimeError(f"transformers names its weights otherwise: {absent}")
+    model = pytorch_model(architecture, weights)
+    model.config.use_cache = False
     train = _settings()
     matrices = [p for p in model.parameters() if p.ndim == 2]
     vectors = [p for p in model.parameters() if p.ndim == 1]
@@ -154,6 +135,33 @@ def pytorch(architecture: ModelConfig, weights: dict[str, np.ndarray], batch: lo
     return step
 
 
+def pytorch_model(architecture: ModelConfig, weights: dict[str, np.ndarray]) -> Any:
+    """The Qwen3ForCausalLM of an architecture with these weights, in float32."""
+    import torch
+    import transformers
+
+    model = transformers.Qwen3ForCausalLM(
+        transformers.Qwen3Config(
+            vocab_size=architecture.vocab_size,
+            hidden_size=architecture.width,
+            intermediate_size=architecture.mlp_width,
+            num_hidden_layers=architecture.layers,
+            num_attention_heads=architecture.heads,
+            num_key_value_heads=architecture.kv_heads,
+            head_dim=architecture.head_dim,
+            max_position_embeddings=architecture.context,
+            rms_norm_eps=architecture.norm_eps,
+            rope_theta=architecture.rope_theta,
+            tie_word_embeddings=architecture.tied,
+            attn_implementation="sdpa",
+        )
+    ).float()
+    absent = model.load_state_dict({k: torch.tensor(v) for k, v in weights.items()}, strict=False)
+    if absent.unexpected_keys or set(absent.missing_keys) - {"lm_head.weight"}:
+        raise RuntimeError(f"transformers names its weights otherwise: {absent}")
+    return model
+
+
 def _settings() -> Any:
     train = defaults.get_config().train
     train.optimizer = "adamw"
@@ -163,7 +171,8 @@ def _settings() -> Any:
     return train
 
 
-def _perturbed(params: dict[str, Any]) -> dict[str, Any]:
+def perturbed(params: dict[str, Any]) -> dict[str, Any]:
+    """With noise on every value."""
     # Initial values have output projections of zero, which would hide most of the gradient from
     # the comparison of losses.
     random = np.random.default_rng(0)
@@ -172,7 +181,8 @@ def _perturbed(params: dict[str, Any]) -> dict[str, Any]:
     )
 
 
-def _named(params: dict[str, Any], architecture: ModelConfig) -> dict[str, np.ndarray]:
+def named_weights(params: dict[str, Any], architecture: ModelConfig) -> dict[str, np.ndarray]:
+    """Our parameters under the names of `transformers`."""
     params = jax.device_get(params)
     names = {
         ("attention", "norm"): "input_layernorm",

@@ -6,6 +6,10 @@ the [T, T] scores. A backend that cannot honour an argument raises, because cuDN
 asked for packed documents, silently attends across them.
 """
 
+import functools
+import itertools
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
 from jax import Array
@@ -21,17 +25,14 @@ def attention(
     value: Array,
     *,
     segment_ids: Array | None = None,
-    query_positions: Array | None = None,
     backend: str = "xla",
 ) -> Array:
     """Causal scaled dot-product attention with grouped key-value heads (arXiv 2305.13245).
 
     Args:
       query: [B, H, T, head_dim].
-      key, value: [B, K, S, head_dim]; H is a multiple of K, and head h reads group h // (H / K).
-      segment_ids: [B, T] integers; a token attends only within its own segment. Needs T == S.
-      query_positions: [B, T]; the index in 0..S-1 of each query, when the keys are a cache that
-        later slots of are not written yet. None: query t stands at t, and T == S.
+      key, value: [B, K, T, head_dim]; H is a multiple of K, and head h reads group h // (H / K).
+      segment_ids: [B, T] integers; a token attends only within its own segment.
       backend: "xla", "blocked", "cudnn" or "splash".
 
     Returns:
@@ -41,9 +42,7 @@ def attention(
       ValueError: the backend cannot honour an argument, or is unknown.
     """
     if backend == "xla":
-        return _xla(query, key, value, segment_ids, query_positions)
-    if query_positions is not None:
-        raise ValueError(f"attention backend {backend!r} cannot decode from a cache; use 'xla'")
+        return _xla(query, key, value, segment_ids)
     if backend == "blocked":
         return _blocked(query, key, value, segment_ids)
     if backend == "cudnn":
@@ -55,29 +54,64 @@ def attention(
     )
 
 
-def _xla(
-    query: Array,
-    key: Array,
-    value: Array,
-    segment_ids: Array | None,
-    query_positions: Array | None,
+def cached_attention(
+    query: Array, keys: Sequence[Array], values: Sequence[Array], positions: Array
 ) -> Array:
+    """Attention of new tokens to a cache in blocks, of which only those in use are read.
+
+    Args:
+      query: [B, H, T, head_dim].
+      keys, values: blocks [B, K, size, head_dim] that follow one another, S slots in all.
+      positions: [B, T]; a query sees the slots up to its own. At or past S: of no interest, the
+        query sees whatever is read for the others.
+
+    Returns:
+      [B, H, T, head_dim], as of `attention`.
+    """
     B, H, T, head_dim = query.shape
-    K, S = key.shape[1], key.shape[2]
-    grouped = query.reshape(B, K, H // K, T, head_dim)
-    scores = jnp.einsum(
-        "bkgtd,bksd->bkgts", grouped, key, preferred_element_type=jnp.float32
-    )  # [B, K, H / K, T, S]
-    if query_positions is None:
-        visible = jnp.tril(jnp.ones((T, S), bool))
-    else:
-        visible = jnp.arange(S) <= query_positions[:, None, None, :, None]
+    K = keys[0].shape[1]
+    ends = list(itertools.accumulate(key.shape[2] for key in keys))
+
+    def over(
+        count: int, query: Array, keys: Sequence[Array], values: Sequence[Array], positions: Array
+    ) -> Array:
+        grouped = query.reshape(B, K, H // K, T, head_dim)
+        scores = jnp.concatenate([_scores(grouped, key) for key in keys[:count]], axis=-1)
+        visible = jnp.arange(ends[count - 1]) <= positions[:, None, None, :, None]
+        weights = _softmax(scores, visible, query).astype(query.dtype)
+        parts = jnp.split(weights, ends[: count - 1], axis=-1)
+        outs = [
+            jnp.einsum("bkgts,bksd->bkgtd", part, value)
+            for part, value in zip(parts, values, strict=False)
+        ]
+        return sum(outs).reshape(B, H, T, head_dim)
+
+    branches = [functools.partial(over, count + 1) for count in range(len(keys))]
+    last = jnp.max(jnp.where(positions < ends[-1], positions, 0))
+    full = sum((last >= end).astype(jnp.int32) for end in ends[:-1])
+    return jax.lax.switch(full, branches, query, tuple(keys), tuple(values), positions)
+
+
+def _xla(query: Array, key: Array, value: Array, segment_ids: Array | None) -> Array:
+    B, H, T, head_dim = query.shape
+    K = key.shape[1]
+    visible = jnp.tril(jnp.ones((T, T), bool))
     if segment_ids is not None:
         same = segment_ids[:, :, None] == segment_ids[:, None, :]  # [B, T, T]
         visible = visible & same[:, None, None]
-    scores = jnp.where(visible, scores * head_dim**-0.5, _MASKED)
-    weights = jax.nn.softmax(scores, axis=-1).astype(value.dtype)
+    scores = _scores(query.reshape(B, K, H // K, T, head_dim), key)
+    weights = _softmax(scores, visible, query).astype(value.dtype)
     return jnp.einsum("bkgts,bksd->bkgtd", weights, value).reshape(B, H, T, head_dim)
+
+
+def _scores(grouped: Array, key: Array) -> Array:
+    """[B, K, H / K, T, head_dim] and [B, K, S, head_dim] -> [B, K, H / K, T, S] float32."""
+    return jnp.einsum("bkgtd,bksd->bkgts", grouped, key, preferred_element_type=jnp.float32)
+
+
+def _softmax(scores: Array, visible: Array, query: Array) -> Array:
+    scores = jnp.where(visible, scores * query.shape[-1] ** -0.5, _MASKED)
+    return jax.nn.softmax(scores, axis=-1)
 
 
 def _query_blocks(T: int) -> list[tuple[int, int]]:

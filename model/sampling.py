@@ -76,20 +76,55 @@ def choose(logits: Array, keys: Array, settings: Sampling) -> tuple[Array, Array
     # Relative to the largest, so that a tiny temperature gives no infinity but the largest itself.
     relative = logits - jnp.max(logits, axis=-1, keepdims=True)
     tempered = relative / jnp.where(greedy, 1.0, settings.temperature)[:, None]
-    ordered = jnp.sort(tempered, axis=-1, descending=True)  # [B, V]
-    probabilities = jax.nn.softmax(ordered, axis=-1)
-    V = logits.shape[-1]
-    k = jnp.where(settings.top_k == 0, V, jnp.minimum(settings.top_k, V))
-    before = jnp.cumsum(probabilities, axis=-1) - probabilities
-    kept = (
-        (jnp.arange(V) < k[:, None])
-        & ((before < settings.top_p[:, None]) | (settings.top_p[:, None] >= 1))
-        & (probabilities >= settings.min_p[:, None] * probabilities[:, :1])
+    filters = ~greedy & ((settings.top_k > 0) | (settings.top_p < 1) | (settings.min_p > 0))
+    # What no row asks for is not computed.
+    filtered = jax.lax.cond(jnp.any(filters), _filtered, lambda x, _: x, tempered, settings)
+    noise = jax.lax.cond(
+        jnp.all(greedy),
+        lambda keys: jnp.zeros_like(logits),
+        jax.vmap(lambda key: jax.random.gumbel(key, logits.shape[1:], logits.dtype)),
+        keys,
     )
-    # Filters keep a prefix of the order, so the smallest kept value is a threshold.
-    threshold = jnp.min(jnp.where(kept, ordered, jnp.inf), axis=-1, keepdims=True)
-    filtered = jnp.where(tempered >= threshold, tempered, -jnp.inf)
-    drawn = jax.vmap(jax.random.categorical)(keys, filtered)
-    tokens = jnp.where(greedy, jnp.argmax(logits, axis=-1), drawn).astype(jnp.int32)
+    # The largest of logits with Gumbel noise is a draw from their softmax.
+    tokens = _argmax(jnp.where(greedy[:, None], logits, filtered + noise))
     scores = jnp.take_along_axis(jax.nn.log_softmax(logits), tokens[:, None], axis=-1)[:, 0]
     return tokens, scores
+
+
+def _filtered(tempered: Array, settings: Sampling) -> Array:
+    """[B, V] logits, the largest of a row 0, with -inf in place of what the filters drop.
+
+    All filters keep the most likely tokens down to some threshold, and a threshold is found by
+    bisection: on a CPU, sorting takes ten times as long. Non-negative floats are ordered as their
+    bits are, so that bisection over those is exact and takes 31 steps.
+    """
+    distance = jnp.abs(tempered)
+    bits = jax.lax.bitcast_convert_type(distance, jnp.int32)
+    likelihood = jnp.exp(-distance)
+    mass = settings.top_p * likelihood.sum(-1)
+
+    def halve(_: int, bounds: tuple[Array, Array]) -> tuple[Array, Array]:
+        """`bounds` [2, B] of the smallest distances within which there are k tokens, and top_p of
+        the probability."""
+        low, high = bounds
+        middle = low + (high - low) // 2
+        near = bits[None] <= middle[..., None]  # [2, B, V]
+        enough = jnp.stack(
+            [near[0].sum(-1) >= settings.top_k, jnp.where(near[1], likelihood, 0).sum(-1) >= mass]
+        )
+        return jnp.where(enough, low, middle + 1), jnp.where(enough, middle, high)
+
+    infinity = jnp.full((2, len(tempered)), jnp.array(jnp.inf).view(jnp.int32))
+    _, nearest = jax.lax.fori_loop(0, 31, halve, (jnp.zeros_like(infinity), infinity))
+    unlimited = jnp.stack([settings.top_k == 0, settings.top_p >= 1])
+    threshold = jnp.min(jnp.where(unlimited, infinity, nearest), axis=0)
+    kept = (bits <= threshold[:, None]) & (likelihood >= settings.min_p[:, None])
+    return jnp.where(kept, tempered, -jnp.inf)
+
+
+def _argmax(x: Array) -> Array:
+    """The first place [B] int32 of the largest of each row [B, V]: two plain reductions, which a
+    CPU does three times as fast as the one that carries the place along."""
+    largest = jnp.max(x, axis=-1, keepdims=True)
+    places = jnp.arange(x.shape[-1], dtype=jnp.int32)
+    return jnp.min(jnp.where(x == largest, places, x.shape[-1]), axis=-1)

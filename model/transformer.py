@@ -5,6 +5,7 @@ same layer serves training (whole rows) and decoding (a few new tokens against a
 values); Qwen3, Llama 3 and GPT-2 differ only in the fields of their ModelConfig.
 """
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -13,13 +14,16 @@ import jax.numpy as jnp
 from jax import Array
 
 from model import layers
-from model.attention import attention
+from model.attention import attention, cached_attention
 from model.config import ModelConfig
 from model.parameters import unembedding
 from model.sharding import constrain
 
-# Keys and values of one layer, or of all layers stacked where config.scan is set.
-Cache = dict[str, Array] | list[dict[str, Array]]
+# "key" and "value" of a layer, each in blocks [B, K, size, head_dim] that follow one another: one
+# such pair a layer or, where config.scan is set, one pair with the layers on a leading axis.
+Cache = dict[str, tuple[Array, ...]] | list[dict[str, tuple[Array, ...]]]
+
+_SMALLEST_BLOCK = 64
 
 
 def hidden_states(
@@ -80,19 +84,16 @@ def hidden_states_cached(
     """
     x = _embed(params, config, tokens, positions)
     rotary = _rotary(config, positions)
-    rows = jnp.arange(len(tokens))[:, None]
 
     def layer(x: Array, inputs: tuple[dict[str, Any], Cache]) -> tuple[Array, Cache]:
         weights, cached = inputs
 
         def attend(query: Array, key: Array, value: Array) -> tuple[Array, Cache]:
-            # Advanced indices around a slice come first: [B, T, K, head_dim].
             new = {
-                "key": cached["key"].at[rows, :, positions].set(key.swapaxes(1, 2)),
-                "value": cached["value"].at[rows, :, positions].set(value.swapaxes(1, 2)),
+                "key": _written(cached["key"], key, positions),
+                "value": _written(cached["value"], value, positions),
             }
-            out = attention(query, new["key"], new["value"], query_positions=positions)
-            return out, new
+            return cached_attention(query, new["key"], new["value"], positions), new
 
         return _layer(weights, config, x, rotary, attend)
 
@@ -114,15 +115,41 @@ def logits(params: dict[str, Any], hidden: Array) -> Array:
 
 
 def empty_cache(config: ModelConfig, batch: int, length: int) -> Cache:
-    """Zeroed keys and values, each [B, K, length, head_dim] in config.dtype: a list of one pair a
-    layer, which a loop over tokens can update in place; stacked on a leading axis if config.scan.
-    """
-    shape = (batch, config.kv_heads, length, config.head_dim)
+    """Zeroed keys and values of `length` slots, in config.dtype.
 
-    def pair(*leading: int) -> dict[str, Array]:
-        return {name: jnp.zeros((*leading, *shape), config.dtype) for name in ("key", "value")}
+    Blocks double in size, so that a few of them suffice for any length and at most half of what is
+    read is not in use yet. Layers are apart unless config.scan, so that a loop over tokens can
+    update each in place.
+    """
+    ends = [0]
+    while ends[-1] < length:
+        ends.append(min(length, max(_SMALLEST_BLOCK, 2 * ends[-1])))
+
+    def pair(*leading: int) -> dict[str, tuple[Array, ...]]:
+        shapes = [
+            (*leading, batch, config.kv_heads, end - start, config.head_dim)
+            for start, end in itertools.pairwise(ends)
+        ]
+        return {
+            name: tuple(jnp.zeros(shape, config.dtype) for shape in shapes)
+            for name in ("key", "value")
+        }
 
     return pair(config.layers) if config.scan else [pair() for _ in range(config.layers)]
+
+
+def _written(blocks: tuple[Array, ...], new: Array, positions: Array) -> tuple[Array, ...]:
+    """Blocks of a cache with new [B, K, T, head_dim] at positions [B, T]."""
+    rows = jnp.arange(len(new))[:, None]
+    new = new.swapaxes(1, 2)  # advanced indices around a slice come first: [B, T, K, head_dim]
+    written, start = [], 0
+    for block in blocks:
+        size = block.shape[2]
+        # A negative index would count from the end.
+        slots = jnp.where(positions < start, size, positions - start)
+        written.append(block.at[rows, :, slots].set(new, mode="drop"))
+        start += size
+    return tuple(written)
 
 
 def unstacked(params: dict[str, Any], config: ModelConfig) -> dict[str, Any]:

@@ -20,7 +20,7 @@ import collections
 import dataclasses
 import functools
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import jax
@@ -36,7 +36,7 @@ from model.sharding import RULES, shardings
 from model.transformer import unstacked
 from serve import slots as device
 from serve.load import decoding_mesh
-from serve.slots import STOPS, Limits, Rows
+from serve.slots import STOPS, Limits, Rows, Slots, Written
 
 # Prompts are read in pieces of a power of two tokens between these.
 _SMALLEST_PIECE, _LARGEST_PIECE = 16, 256
@@ -183,13 +183,14 @@ class Engine:
         # Unrolled, so that the cache of each layer is an array of its own, updated in place.
         self._config = dataclasses.replace(architecture, scan=False)
         self._mesh = decoding_mesh(slots) if mesh is None else mesh
-        self._steps = steps
         axes = RULES["batch"]
         self._parts = int(np.prod([self._mesh.shape[axis] for axis in axes]))
         if slots % self._parts:
             raise ValueError(f"{slots} slots do not divide over {self._parts} devices")
         self._by_slot = NamedSharding(self._mesh, PartitionSpec(axes))
-        self._compile()
+        self._prepare, self._insert, self._advance = _compiled(
+            self._config, tokenizer.vocab_size, steps, self._mesh
+        )
         with jax.set_mesh(self._mesh):
             self._state = jax.jit(
                 lambda: device.empty_slots(self._config, slots, self.length),
@@ -204,31 +205,6 @@ class Engine:
         self.tokens_read = 0
         self.set_params(params)
 
-    def _compile(self) -> None:
-        config, axes = self._config, RULES["batch"]
-        vocab_size = self.tokenizer.vocab_size
-
-        def insert(params: Any, slots: device.Slots, rows: Rows) -> device.Slots:
-            return device.insert(params, config, slots, rows, vocab_size)
-
-        def advance(params: Any, slots: device.Slots, active: Any, count: Any) -> Any:
-            return device.advance(params, config, slots, active, count, self._steps, vocab_size)
-
-        if self._parts > 1:
-            # Each device has slots of its own and never hears of the others'.
-            mine, all_of_it = PartitionSpec(axes), PartitionSpec()
-            over_devices = functools.partial(
-                jax.shard_map, mesh=self._mesh, axis_names=set(axes), check_vma=False
-            )
-            insert = over_devices(insert, in_specs=(all_of_it, mine, mine), out_specs=mine)
-            written = PartitionSpec(None, axes)
-            advance = over_devices(
-                advance, in_specs=(all_of_it, mine, mine, all_of_it), out_specs=(mine, written)
-            )
-        self._prepare = jax.jit(lambda params: unstacked(params, config))
-        self._insert = jax.jit(insert, donate_argnums=1)
-        self._advance = jax.jit(advance, donate_argnums=1)
-
     def set_params(self, params: dict[str, Any]) -> None:
         """Writes with other parameters from now on. Nothing may be being written.
 
@@ -237,11 +213,17 @@ class Engine:
         """
         if self.busy:
             raise RuntimeError("parameters cannot change while texts are being written")
-        self._held[:] = -1  # keys and values of the old ones
+        self.forget()
         places = shardings(parameters(self._config), self._mesh)
         with jax.set_mesh(self._mesh):
             placed = jax.device_put(params, places)
             self._params = self._prepare(placed)
+
+    def forget(self) -> None:
+        """No prompt that comes takes anything over from texts that are finished."""
+        for slot, writing in enumerate(self._at):
+            if writing is None:
+                self._held[slot] = -1
 
     def warm_up(self) -> None:
         """Compiles everything, so that no request waits for that. Nothing is written."""
@@ -460,6 +442,37 @@ class Engine:
                 self._held[slot, : start + count] = request.prompt[: start + count]
                 writing.read, writing.source = start + count, slot
         return rows
+
+
+@functools.cache
+def _compiled(
+    config: ModelConfig, vocab_size: int, steps: int, mesh: Mesh
+) -> tuple[Callable, Callable, Callable]:
+    """The jitted functions, shared by all engines they fit: parameters -> parameters as the next
+    two take them; (parameters, slots, rows) -> slots; (parameters, slots, active, count) -> slots
+    and what was written."""
+
+    def insert(params: Any, slots: Slots, rows: Rows) -> Slots:
+        return device.insert(params, config, slots, rows, vocab_size)
+
+    def advance(params: Any, slots: Slots, active: Any, count: Any) -> tuple[Slots, Written]:
+        return device.advance(params, config, slots, active, count, steps, vocab_size)
+
+    axes = RULES["batch"]
+    if any(mesh.shape[axis] > 1 for axis in axes):
+        # Each device has slots of its own and never hears of the others'.
+        mine, whole = PartitionSpec(axes), PartitionSpec()
+        over_devices = functools.partial(
+            jax.shard_map, mesh=mesh, axis_names=set(axes), check_vma=False
+        )
+        insert = over_devices(insert, in_specs=(whole, mine, mine), out_specs=mine)
+        advance = over_devices(
+            advance,
+            in_specs=(whole, mine, mine, whole),
+            out_specs=(mine, PartitionSpec(None, axes)),
+        )
+    prepare = jax.jit(lambda params: unstacked(params, config))
+    return prepare, jax.jit(insert, donate_argnums=1), jax.jit(advance, donate_argnums=1)
 
 
 def _common(one: np.ndarray, other: np.ndarray) -> int:

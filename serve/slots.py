@@ -119,8 +119,11 @@ def advance(
         written = Written(*(x.at[i].set(y) for x, y in zip(written, new, strict=True)))
         stopped = jnp.any(now.token[:, None] == slots.limits.stops, axis=1)
         running = slots.running & ~stopped & (now.position < slots.limits.last)
-        # A slot that rests writes the same keys and values to the same place again and again.
-        then = decode.step(params, config, now, slots.settings, vocab_size)
+        # Past the end of the cache, where slots that rest neither write nor make others read.
+        resting = jnp.where(slots.running, now.position, config.context)
+        then = decode.step(
+            params, config, now._replace(position=resting), slots.settings, vocab_size
+        )
         decoding = Decoding(
             then.cache,
             jnp.where(running, then.token, now.token),

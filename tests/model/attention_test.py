@@ -8,7 +8,7 @@ import numpy as np
 from absl.testing import absltest, parameterized
 
 from model import attention as attention_module
-from model.attention import attention, check_backend
+from model.attention import attention, cached_attention, check_backend
 from model.sharding import make_mesh
 
 
@@ -44,17 +44,6 @@ class XlaTest(parameterized.TestCase):
         segments = np.array([[0] * 3 + [1] * 5 + [2] * 2, [4] * 9 + [2]])
         visible = np.tril(segments[:, :, None] == segments[:, None, :])
         got = attention(*inputs, segment_ids=jnp.asarray(segments))
-        np.testing.assert_allclose(got, reference(*inputs, visible), atol=1e-5)
-
-    def test_cache_is_seen_up_to_each_query_s_position(self):
-        inputs = random_inputs(3, 4, 2, 2, 12, 8)
-        positions = np.array([[0, 1], [4, 5], [10, 11]])
-        visible = np.arange(12) <= positions[:, :, None]
-        # What later slots hold must not matter, however large.
-        later = ~visible.any(1)[:, None, :, None]
-        query, key, value = inputs
-        spoilt = [jnp.where(later, 1e9, x) for x in (key, value)]
-        got = attention(query, *spoilt, query_positions=jnp.asarray(positions))
         np.testing.assert_allclose(got, reference(*inputs, visible), atol=1e-5)
 
     def test_large_scores_do_not_overflow(self):
@@ -172,6 +161,33 @@ class SplashTest(parameterized.TestCase):
             attention(*random_inputs(1, 2, 2, 96, 96, 16), backend="splash")
 
 
+class CachedTest(parameterized.TestCase):
+    @parameterized.parameters(((12,),), ((4, 8),), ((4, 4, 3, 1),))
+    def test_seen_up_to_each_query_s_position(self, sizes):
+        query, key, value = inputs = random_inputs(3, 4, 2, 2, 12, 8)
+        ends = np.cumsum(sizes)[:-1]
+        for positions in (
+            [[0, 1], [2, 3], [1, 2]],
+            [[0, 1], [4, 5], [2, 3]],
+            [[0, 1], [4, 5], [10, 11]],
+        ):
+            visible = np.arange(12) <= np.array(positions)[:, :, None]
+            # What later slots hold must not matter, however large.
+            later = ~visible.any(1)[:, None, :, None]
+            keys, values = (jnp.split(jnp.where(later, 1e9, x), ends, axis=2) for x in (key, value))
+            got = cached_attention(query, keys, values, jnp.array(positions))
+            np.testing.assert_allclose(got, reference(*inputs, visible), atol=1e-5)
+
+    def test_reads_no_block_for_rows_past_the_end(self):
+        query, key, value = random_inputs(2, 2, 2, 1, 8, 8)
+        # Weights of zero do not hide what is no number: it would show if it were read.
+        keys, values = ([x[:, :, :4], jnp.full_like(x[:, :, 4:], jnp.nan)] for x in (key, value))
+        got = cached_attention(query, keys, values, jnp.array([[3], [8]]))
+        self.assertTrue(np.isfinite(got).all())
+        got = cached_attention(query, keys, values, jnp.array([[3], [7]]))
+        self.assertFalse(np.isfinite(got).all())
+
+
 class RefusalTest(parameterized.TestCase):
     def test_cudnn_refuses_segments_and_float32(self):
         inputs = random_inputs(1, 2, 2, 8, 8, 16)
@@ -179,12 +195,6 @@ class RefusalTest(parameterized.TestCase):
             attention(*inputs, segment_ids=jnp.zeros((1, 8), jnp.int32), backend="cudnn")
         with self.assertRaisesRegex(ValueError, "16 bits, not float32; set model.dtype"):
             attention(*inputs, backend="cudnn")
-
-    @parameterized.parameters("blocked", "cudnn", "splash")
-    def test_only_xla_decodes_from_a_cache(self, backend):
-        inputs = random_inputs(1, 2, 2, 1, 128, 16)
-        with self.assertRaisesRegex(ValueError, f"'{backend}' cannot decode from a cache"):
-            attention(*inputs, query_positions=jnp.zeros((1, 1), jnp.int32), backend=backend)
 
     def test_unknown_backend(self):
         with self.assertRaisesRegex(ValueError, "'flash' is none of 'xla', 'blocked'"):

@@ -1,11 +1,13 @@
 import dataclasses
 import functools
+from unittest import mock
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from absl.testing import absltest, parameterized
 
+from model import transformer
 from model.config import FAMILIES, from_mapping
 from model.transformer import (
     empty_cache,
@@ -171,8 +173,11 @@ class CacheTest(parameterized.TestCase):
         config = config_of(family, scan=scan)
         params, tokens = random_parameters(config), random_tokens(3, T)
         expected = forward(params, config, tokens)
-        cache = empty_cache(config, 3, 16)
-        self.assertEqual(cache["key"].shape, (2, 3, 2, 16, 8))
+        with mock.patch.object(transformer, "_SMALLEST_BLOCK", 4):
+            cache = empty_cache(config, 3, 14)
+        blocks = [block.shape for block in (cache if scan else cache[1])["key"]]
+        layers = (2,) if scan else ()
+        self.assertEqual(blocks, [(*layers, 3, 2, size, 8) for size in (4, 4, 6)])
         seen = np.zeros((3, T), bool)
         # Row by row: where each of three pieces of four tokens begins. Rows overlap themselves,
         # which writes the same keys and values again.
@@ -194,10 +199,12 @@ class CacheTest(parameterized.TestCase):
         _, long = forward_cached(params, config, tokens, positions, empty_cache(config, 1, 6))
         # The first layer's keys and values depend on the token alone.
         for name in ("key", "value"):
-            np.testing.assert_array_equal(short[name][0], long[name][0, :, :, :4])
+            short_block, long_block = (cache[0][name][0] for cache in (short, long))
+            np.testing.assert_array_equal(short_block, long_block[:, :, :4])
 
     def test_is_of_the_compute_dtype(self):
-        self.assertEqual(empty_cache(config_of(dtype="bfloat16", scan=True), 1, 4)["key"].dtype, jnp.bfloat16)
+        cache = empty_cache(config_of(dtype="bfloat16"), 1, 4)
+        self.assertEqual({leaf.dtype for leaf in jax.tree.leaves(cache)}, {jnp.dtype("bfloat16")})
 
 
 class UnstackedTest(parameterized.TestCase):

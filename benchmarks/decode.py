@@ -1,0 +1,150 @@
+"""Tokens per second written by Primer's engine against the `transformers` library's `generate`.
+
+    python -m benchmarks.decode [--batches=1,32,256] [--rounds=5]
+
+Both write greedily from the same weights (a Qwen3 of 3.4M parameters: width 192, 6 layers of 6
+heads, 2048 tokens; float32) after the same prompts of 32 tokens, 96 tokens each: `serve.engine` with
+as many slots as there are prompts, reading the prompts included, and `Qwen3ForCausalLM.generate`
+with its dynamic cache. They take turns, and medians are compared. The tokens are compared too: a
+generator that writes something else has no speed.
+
+At batch 1 every weight is read once a token, so that the bandwidth at which the cores read what
+their caches hold bounds the speed: tokens/s · bytes of weights / bandwidth is printed as its
+fraction. The bandwidth is that of summing an array of the size of the weights again and again.
+
+Needs PyTorch and transformers beside requirements-dev.txt.
+"""
+
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from absl import app, flags, logging
+
+from benchmarks.train_step import named_weights, perturbed, pytorch_model
+from data.encoding import Tokenizer
+from model.config import ModelConfig, from_mapping
+from model.parameters import count, initialise, parameters
+from serve.engine import Engine, Request
+
+PROMPT, NEW = 32, 96
+SIZE = {
+    "vocab_size": 2048,
+    "layers": 6,
+    "width": 192,
+    "heads": 6,
+    "head_dim": 32,
+    "mlp_width": 512,
+    "tied": False,
+    "context": 256,
+}
+
+BATCHES = flags.DEFINE_list("batches", ["1", "32", "256"], "How many texts to write at a time.")
+ROUNDS = flags.DEFINE_integer("rounds", 5, "Timed runs of each side.", lower_bound=1)
+
+# Writes NEW tokens after every prompt: [B, NEW].
+Writer = Callable[[], np.ndarray]
+
+
+class _NoTokenizer:
+    """All that the engine asks of a tokenizer where no text is looked at."""
+
+    def __init__(self, vocab_size: int) -> None:
+        self.vocab_size = vocab_size
+
+
+def primer(params: dict[str, Any], config: ModelConfig, prompts: np.ndarray) -> Writer:
+    engine = Engine(params, config, _NoTokenizer(config.vocab_size), len(prompts))
+
+    def write() -> np.ndarray:
+        engine.forget()
+        requests = [Request(prompt, NEW, temperature=0.0) for prompt in prompts]
+        return np.array([completion.tokens for completion in engine.generate(requests)])
+
+    return write
+
+
+def pytorch(params: dict[str, Any], config: ModelConfig, prompts: np.ndarray) -> Writer:
+    import torch
+
+    torch.set_num_threads(os.cpu_count())
+    model = pytorch_model(config, named_weights(params, config)).eval()
+    inputs = torch.tensor(prompts).long()
+    settings = {"max_new_tokens": NEW, "do_sample": False, "eos_token_id": None, "pad_token_id": 0}
+
+    def write() -> np.ndarray:
+        with torch.inference_mode():
+            written = model.generate(inputs, attention_mask=torch.ones_like(inputs), **settings)
+        return written[:, PROMPT:].numpy()
+
+    return write
+
+
+def read_bandwidth(size: int) -> float:
+    """Bytes a second at which all devices together read `size` bytes that they have read before."""
+    devices = jax.devices()
+    parts = [
+        jax.device_put(jnp.ones((size // 4 // len(devices) // 1024, 1024)), device)
+        for device in devices
+    ]
+    total = jax.jit(lambda x: x.sum(axis=0))
+    seconds = []
+    for _ in range(50):
+        start = time.perf_counter()
+        jax.block_until_ready([total(part) for part in parts])
+        seconds.append(time.perf_counter() - start)
+    return sum(part.nbytes for part in parts) / min(seconds)
+
+
+def measure(batch: int, rounds: int) -> str:
+    """One line of the table."""
+    config = from_mapping(SIZE)
+    params = perturbed(initialise(jax.random.key(0), parameters(config)))
+    prompts = np.random.default_rng(0).integers(0, config.vocab_size, (batch, PROMPT), np.int32)
+    sides = primer(params, config, prompts), pytorch(params, config, prompts)
+    first = [side() for side in sides]  # compiles and warms up
+    same = float((first[0] == first[1]).mean())
+    if same < 0.98:  # rounding may decide between two tokens, and all that follow differ
+        raise RuntimeError(f"only {same:.1%} of the tokens are the same; nothing to compare")
+    seconds: tuple[list[float], list[float]] = [], []
+    for _ in range(rounds):
+        for side, times in zip(sides, seconds, strict=True):
+            start = time.perf_counter()
+            side()
+            times.append(time.perf_counter() - start)
+    rates = [batch * NEW / statistics.median(times) for times in seconds]
+    line = (
+        f"batch {batch:>3}  Primer {rates[0]:>7,.0f} tokens/s  transformers {rates[1]:>7,.0f}  "
+        f"ratio {rates[0] / rates[1]:.2f}"
+    )
+    if batch == 1:
+        # Of the embedding, one row is read.
+        read = 4 * (count(config) - config.vocab_size * config.width)
+        bandwidth = read_bandwidth(read)
+        line += f"  {rates[0] * read / bandwidth:.2f} of {bandwidth / 1e9:.1f} GB/s"
+    return line
+
+
+def main(argv: list[str]) -> None:
+    logging.set_verbosity(logging.WARNING)
+    wrong = [text for text in BATCHES.value if not text.isdigit() or int(text) < 1] + argv[1:]
+    if wrong:
+        sys.exit(f"error: {wrong[0]!r} is no number of texts; --batches=1,32,256 gives several")
+    try:
+        import torch  # noqa: F401
+        import transformers  # noqa: F401
+    except ImportError as error:
+        sys.exit(f"error: there is no {error.name} to compare with: pip install torch transformers")
+    jax.config.update("jax_num_cpu_devices", os.cpu_count())
+    for batch in BATCHES.value:
+        print(measure(int(batch), ROUNDS.value), flush=True)
+
+
+if __name__ == "__main__":
+    app.run(main)
