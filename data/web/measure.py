@@ -7,7 +7,7 @@ A made crawl says what is wrong with each of its pages, one JSON object a line i
     {"url": "http://d.example/4", "pii": ["ann@mail.example"], "not_pii": ["1.2.3"]}
 
 Keys but "url" may be missing. "drop" names the steps, by the names of `STEPS`, each of which must
-drop the page if it gets there; "may" those that would not be wrong to.
+drop the page if it gets there; "may" those that would not be wrong to, whichever step it is.
 "similarity" is the Jaccard similarity of a copy's shingles with its original's, 1 where the texts
 are the same. "pii" are strings that must not be left in the page's text, "not_pii" strings that
 must, if they were in it.
@@ -33,12 +33,15 @@ _ORDER = ("read", "urls", "extraction", *tuple(STEPS)[1:], "pii")
 # them either is right.
 FOUND_FROM = 0.85
 WRONG_BELOW = 0.5
+LOOSE_COPIES = "web/loose_copies_removed"
 
 Labels = Mapping[str, Mapping[str, Any]]
 
 
 def measure(labels: Labels, dropped: Mapping[str, str]) -> dict[str, float]:
     """Precision and recall of the steps that drop pages, under "web/STEP_precision" and "_recall".
+
+    And, as `LOOSE_COPIES`, the share that is removed of copies with a similarity below WRONG_BELOW.
 
     A step is judged on the pages that reached it. A figure that nothing can be said about, for
     want of pages, is left out.
@@ -59,7 +62,7 @@ def measure(labels: Labels, dropped: Mapping[str, str]) -> dict[str, float]:
         figures |= _figures(name, right, len(found), len(planted & found), planted)
     for name in ("exact_duplicates", "near_duplicates"):
         figures |= _duplicates(name, labels, met)
-    return figures
+    return figures | _loose_copies(labels, met)
 
 
 def _reaches(step: str | None, name: str) -> bool:
@@ -77,15 +80,31 @@ def _duplicates(name: str, labels: Labels, met: Mapping[str, str]) -> dict[str, 
         pair = (url, original)
         similarity = label["similarity"]
         is_exact = similarity == 1.0
-        if is_exact == (name == "exact_duplicates") and similarity >= WRONG_BELOW:
+        if is_exact if name == "exact_duplicates" else similarity >= WRONG_BELOW:
             justified.update(pair)
-            wanted = similarity >= FOUND_FROM
-            if wanted and all(_reaches(met.get(page), name) for page in pair):
-                to_find.append(pair)
+        wanted = is_exact == (name == "exact_duplicates") and similarity >= FOUND_FROM
+        if wanted and all(_reaches(met.get(page), name) for page in pair):
+            to_find.append(pair)
     removed = {url for url, step in met.items() if step == name}
-    justified |= {url for url in removed if name in labels.get(url, {}).get("may", ())}
+    # It may be the copy or its original that goes.
+    for url, label in labels.items():
+        if name in label.get("may", ()):
+            justified.update((url, label.get("copy_of") or url))
     found = sum(not removed.isdisjoint(pair) for pair in to_find)
     return _figures(name, len(removed & justified), len(removed), found, to_find)
+
+
+def _loose_copies(labels: Labels, met: Mapping[str, str]) -> dict[str, float]:
+    """The share that is removed of the copies which are too unlike their originals to be."""
+    name = "near_duplicates"
+    loose = [
+        url
+        for url, label in labels.items()
+        if label.get("copy_of") and label["similarity"] < WRONG_BELOW
+        if _reaches(met.get(url), name)
+    ]
+    removed = sum(met.get(url) == name for url in loose)
+    return {LOOSE_COPIES: removed / len(loose)} if loose else {}
 
 
 def _figures(

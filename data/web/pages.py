@@ -1,8 +1,9 @@
 """Pages out of files: WARC, WET, folders of HTML, and JSONL and Parquet whose text is plain.
 
-The input is a comma-separated list of files, globs and folders, local or whatever fsspec opens. It
-is cut into shards, the units of work: a shard is one file, or a number of small HTML files. A page
-is named by its shard and its place therein, so that the names do not depend on who reads what.
+The input is a comma-separated list of files, globs and folders, local or whatever fsspec opens, and
+of lists of such files, one a line, as Common Crawl publishes of every dump (warc.paths.gz). It is
+cut into shards, the units of work: a shard is one file, or a number of small HTML files. A page is
+named by its shard and its place therein, so that the names do not depend on who reads what.
 """
 
 import collections
@@ -40,6 +41,7 @@ FORMATS = {
     ".ndjson": "jsonl",
     ".parquet": "parquet",
 }
+LISTS = (".paths", ".paths.gz")
 HTML_FILES_A_SHARD = 256
 # A page is shard << PAGE_BITS | place: sorted, pages stand in the order in which they are read.
 PAGE_BITS = 32
@@ -106,7 +108,7 @@ def shards(spec: str) -> list[Shard]:
     for word in (word.strip() for word in spec.split(",")):
         if not word:
             continue
-        root, paths = _matching(word)
+        root, paths = ("", _listed(word)) if word.endswith(LISTS) else _matching(word)
         loose = []
         for path in paths:
             format_ = format_of(path)
@@ -162,6 +164,36 @@ def _matching(word: str) -> tuple[str, list[str]]:
     if not paths:
         raise InputError(f"no file matches the input {word}: known suffixes are {known}")
     return root, [filesystem.unstrip_protocol(found) for found in sorted(paths)]
+
+
+def _listed(word: str) -> list[str]:
+    """The files that a list names, in its order.
+
+    A line that is no URL and no absolute path is relative to the folder of the list, or, as in
+    Common Crawl's, to a folder further up that the line begins with: "crawl-data/CC-MAIN-2024-10/x"
+    in https://host/crawl-data/CC-MAIN-2024-10/warc.paths.gz is https://host/crawl-data/... too.
+
+    Raises:
+        InputError: the list cannot be read, is empty, or a name in it has an unknown suffix.
+    """
+    try:
+        with _opened(word) as file:
+            text = readers.decompressed(file, word).read().decode("utf-8")
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise InputError(f"the list {word} cannot be read ({error})") from error
+    paths = []
+    for line in filter(None, map(str.strip, text.splitlines())):
+        if "://" not in line and not line.startswith("/"):
+            top = f"/{line.partition('/')[0]}/"
+            folder = word[: word.find(top)] if top in word else posixpath.dirname(word)
+            line = posixpath.join(folder, line)
+        if not format_of(line):
+            known = " ".join(FORMATS)
+            raise InputError(f"{word} names {line}, whose suffix is none of {known}")
+        paths.append(line)
+    if not paths:
+        raise InputError(f"the list {word} names no file")
+    return paths
 
 
 def _is_labels(path: str) -> bool:
@@ -355,10 +387,14 @@ def _first_keys(file: BinaryIO, path: str, format_: str) -> list[str]:
 
 
 def signature(found: list[Shard]) -> str:
-    """What a started run must find again to go on: every path with its size, as JSON."""
+    """What a started run must find again to go on: every path with its size, as JSON.
+
+    No size of what the web serves: a question a file, for a published dump that does not change.
+    """
     sizes = []
     for shard in found:
         for path in shard.paths:
             filesystem, name = fsspec.url_to_fs(path)
-            sizes.append([shard.number, path, filesystem.size(name)])
+            asked = not path.startswith(("http://", "https://"))
+            sizes.append([shard.number, path, filesystem.size(name) if asked else None])
     return json.dumps(sizes)

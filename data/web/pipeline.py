@@ -29,7 +29,6 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import apache_beam as beam
 import fsspec
 import ml_collections
 import tqdm
@@ -37,7 +36,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from data import run_folder
 from data.errors import InputError
-from data.web import funnel, graph, layout, lookups, measure, pages, passes, report, runners, sinks
+from data.web import funnel, layout, lookups, measure, pages, passes, report, runners, sinks
 from data.web.settings import Settings, from_config
 
 _SETTINGS = "settings.json"
@@ -108,7 +107,13 @@ def build(
     Raises:
         InputError: an input, a setting, a runner or a flag cannot be used.
     """
-    engine, options = runners.create(runner), runners.options(runner, processes, flags)
+    runners.set_verbosity(runner)
+    # They take two seconds to import, which a stage that is done need not wait for.
+    import apache_beam as beam
+
+    from data.web import graph
+
+    engine, options = runners.create(runner, processes), runners.options(runner, processes, flags)
     found = pages.shards(source)
     pages.check_text_key(found, settings.text_key)
     folder = _claim(output, settings, found)
@@ -217,6 +222,8 @@ def _one_sentence(output: str) -> Iterator[None]:
         if isinstance(error, InputError):
             sentence = re.sub(r" \[while running [^\]]*\]", "", str(error))
             raise InputError(sentence) from error
+        if re.match(r"KeyboardInterrupt( \[while running|$)", str(error)):
+            raise KeyboardInterrupt from error  # Beam makes a RuntimeError of it
         if raised := _RAISED.search(str(error)):
             raise InputError(raised[1]) from error
         full = [os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT)]

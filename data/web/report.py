@@ -107,7 +107,15 @@ def _precision_table(figures: Mapping[str, float]) -> str:
             rows.append([name.replace("_", " "), *shown])
     if not rows:
         return ""
-    return "<h3>Against what was planted</h3>" + _table(["step", "precision", "recall"], rows)
+    loose = figures.get(measure.LOOSE_COPIES)
+    note = (
+        ""
+        if loose is None
+        else f"<p>{loose:.2%} of the copies were removed that have less than {measure.WRONG_BELOW} "
+        "in common with their originals, and are pages of their own.</p>"
+    )
+    table = _table(["step", "precision", "recall"], rows)
+    return f"<h3>Against what was planted</h3>{table}{note}"
 
 
 def _examples(account: Mapping[str, Any], examples: Mapping[str, list[dict[str, Any]]]) -> str:

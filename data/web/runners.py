@@ -7,9 +7,11 @@ knows.
 
 import argparse
 import difflib
+import logging
 import typing
 
 from data.errors import InputError
+from data.web import worker
 
 if typing.TYPE_CHECKING:  # Beam takes two seconds to import: a wrong flag need not wait for it
     from apache_beam.options import pipeline_options
@@ -49,15 +51,39 @@ def resolve(name: str) -> str:
     raise InputError(f"there is no runner {name!r}: {hint}")
 
 
-def create(name: str) -> "beam_runner.PipelineRunner":
+def set_verbosity(runner: str) -> None:
+    """Keeps local runners silent, and lets others tell of their job. Before Beam is imported.
+
+    What a local runner logs as an error, it raises too.
+    """
+    level = logging.CRITICAL if resolve(runner) in LOCAL else logging.INFO
+    logging.getLogger("apache_beam").setLevel(level)
+    # Said under no name, since what Google's cloud needs is not installed.
+    logging.getLogger().addFilter(lambda record: "apitools not found" not in record.getMessage())
+
+
+def create(name: str, processes: int = 0) -> "beam_runner.PipelineRunner":
     """The runner of a name.
 
+    Args:
+        processes: worker processes of FnApiRunner; 0: everything in this one.
+
     Raises:
-        InputError: as `resolve`, or what the runner needs is not installed.
+        InputError: as `resolve`, or what the runner needs is not installed, or `processes` goes
+            with another runner.
     """
     from apache_beam.runners import runner as beam_runner
 
     known = resolve(name)
+    if processes and known != DEFAULT:
+        raise InputError(f"--processes is a setting of {DEFAULT}: {known} has flags of its own")
+    if processes:
+        # As with --direct_running_mode=multi_processing, whose workers are not silent.
+        from apache_beam.runners.portability.fn_api_runner import fn_runner
+        from apache_beam.transforms import environments
+
+        environment = environments.SubprocessSDKEnvironment
+        return fn_runner.FnApiRunner(environment.from_command_string(worker.command()))
     try:
         return beam_runner.create_runner(known)
     except (ImportError, AttributeError, ValueError) as error:
@@ -70,27 +96,19 @@ def options(
     """Beam's options.
 
     Args:
-        processes: worker processes of FnApiRunner; 0: everything in this one.
+        processes: as for `create`.
         flags: Beam's own, as typed.
 
     Raises:
-        InputError: a flag is none of Beam's, or `processes` goes with another runner.
+        InputError: a flag is none of Beam's.
     """
     from apache_beam.options import pipeline_options
 
     known = resolve(runner)
-    if processes and known != DEFAULT:
-        raise InputError(f"--processes is a setting of {DEFAULT}: {known} has flags of its own")
     if known in LOCAL:
         _check(flags)
     if processes:
-        flags = (
-            "--direct_running_mode=multi_processing",
-            f"--direct_num_workers={processes}",
-            # Each worker would tell of its every connection.
-            "--default_sdk_harness_log_level=ERROR",
-            *flags,
-        )
+        flags = (f"--direct_num_workers={processes}", *flags)
     return pipeline_options.PipelineOptions([*flags, f"--runner={known}"])
 
 

@@ -189,6 +189,7 @@ def _exact_copy(state: _State, draw: Draw, number: int) -> Page:
         variant,
         site.design,
         drop=("exact_duplicates",),
+        may=("near_duplicates",),
         documents=original.documents,
         copy_of=original.url,
         similarity=1.0,
@@ -217,13 +218,21 @@ def _near_copy(state: _State, draw: Draw, number: int) -> Page:
         f"{int(similarity * 10) / 10}",
         design,
         drop=("near_duplicates",) if similarity >= FOUND_FROM else (),
-        may=("near_duplicates",) if similarity >= OWN_BELOW else (),
+        may=_may_go(similarity),
         documents=original.documents,
         copy_of=original.url,
         similarity=similarity,
         score=original.score,
     )
     return _page(draw, number, label, designs.render(article, site, draw, state.seed), text)
+
+
+def _may_go(similarity: float) -> tuple[str, ...]:
+    """The steps that may drop a copy; what cleaning leaves of two close ones may be the same."""
+    if similarity < OWN_BELOW:
+        return ()
+    close = similarity >= FOUND_FROM
+    return ("exact_duplicates", "near_duplicates") if close else ("near_duplicates",)
 
 
 # --- what is to be dropped ----------------------------------------------------------------------

@@ -84,7 +84,7 @@ class ClassifierTest(parameterized.TestCase):
         self.assertEqual(
             classifier.check("text", model, SMALL), Drop("classifier", "low_score", 2.4)
         )
-        self.assertEqual(classifier.check("text", model, Classifier(threshold=2.5)), 2.5)
+        self.assertEqual(classifier.check("text", model, Classifier(threshold=2.4)), 2.4)
 
     def test_is_the_same_each_time(self):
         self.write(labelled(100, seed=3))

@@ -60,6 +60,15 @@ class MeasureTest(absltest.TestCase):
             "e1": copy("e", 0.7),
             "f": {},
             "f1": copy("f", 0.9),
+            "g": {},
+            "g1": copy("g", 0.95) | {"may": ["exact_duplicates"]},
+            "h": {},
+            "h1": copy("h", 1.0),
+            "i": {},
+            "i1": copy("i", 0.2),
+            "j": {},
+            "j1": copy("j", 0.2),
+            "k": {"may": ["near_duplicates"]},
         }
         dropped = {
             "a": "exact_duplicates",  # whichever of the three stays
@@ -68,14 +77,19 @@ class MeasureTest(absltest.TestCase):
             "d1": "near_duplicates",  # wrong
             "e1": "near_duplicates",  # either is right
             "f1": "extraction",  # never got there
+            "g": "exact_duplicates",  # the copy may go, so may the original
+            "h1": "near_duplicates",  # late, not wrong
+            "i1": "extraction",  # never got there
+            "k": "near_duplicates",
         }
         self.assertEqual(
             measure.measure(labels, dropped),
             {
                 "web/exact_duplicates_precision": 1.0,
-                "web/exact_duplicates_recall": 1.0,
-                "web/near_duplicates_precision": 2 / 3,
+                "web/exact_duplicates_recall": 2 / 3,
+                "web/near_duplicates_precision": 4 / 5,
                 "web/near_duplicates_recall": 1 / 2,
+                "web/loose_copies_removed": 1 / 2,
             },
         )
 

@@ -143,14 +143,35 @@ class PagesTest(parameterized.TestCase):
         self.assertEqual(ids, sorted(set(ids)))
         self.assertEqual([id_ >> pages.PAGE_BITS for id_ in ids], [0, 0, 0, 1, 1, 1, 2, 2, 3])
 
+    def test_lists_of_files(self):
+        there = self.folder / "crawl-data" / "CC-MAIN-2024-10"
+        there.mkdir(parents=True)
+        names = [f"crawl-data/CC-MAIN-2024-10/{name}.warc.gz" for name in "ba"]
+        names += [f"{self.folder}/far.warc.gz", "https://a.example/crawl-data/x.warc.gz"]
+        (there / "warc.paths.gz").write_bytes(gzip.compress("\n".join(names).encode()))
+        found = pages.shards(f"{there}/warc.paths.gz")
+        expected = [f"{self.folder}/{name}" for name in names[:2]] + names[2:]
+        self.assertEqual([shard.paths for shard in found], [(path,) for path in expected])
+        self.assertEqual([shard.dump for shard in found], ["CC-MAIN-2024-10"] * 2 + [""] * 2)
+        (self.folder / "my.paths").write_text("\nd/c.warc.gz\n")
+        (shard,) = pages.shards(f"{self.folder}/my.paths")
+        self.assertEqual(shard.paths, (f"{self.folder}/d/c.warc.gz",))
+
     @parameterized.parameters(
         ("", "no input is named"),
+        ("{}/none.paths", "none.paths cannot be opened"),
+        ("{}/empty.paths", "empty.paths names no file"),
+        ("{}/odd.paths", "odd.paths names .*/thesis.doc, whose suffix is none of"),
+        ("{}/torn.paths.gz", "torn.paths.gz"),
         ("{}/nothing/*.warc", "no file matches the input .*nothing"),
         ("{}/a.docx", "suffix of .*a.docx says nothing"),
         ("nowhere://x", "the input nowhere://x cannot be reached"),
     )
     def test_errors(self, spec, sentence):
         self.write("a.docx", b"x")
+        self.write("empty.paths", b"\n")
+        self.write("odd.paths", b"thesis.doc")
+        self.write("torn.paths.gz", gzip.compress(b"a.warc.gz")[:-9])
         with self.assertRaisesRegex(InputError, sentence):
             pages.shards(spec.format(self.folder))
 
