@@ -98,6 +98,19 @@ MEMORY = {
         _BIG,
     ),
     "numbers with one hash": ("{i * (2**61 - 1) for i in range(20000)}", _BIG + r"|^\{0, "),
+    "numbers with one hash to a name's look-up": (
+        "import os\ns = {i * (2**61 - 1) for i in range(20000)}\nos.getenv('A', s)",
+        _BIG + r"|Error|^\{0, ",
+    ),
+    "shared lists to an unknown function": (
+        "a = [0]\nfor i in range(30): a = [a, a]\nunknown(a)",
+        r"NameError",
+    ),
+    "shared lists to a file": (
+        "from pathlib import Path\na = [0]\nfor i in range(30): a = [a, a]\n"
+        "Path('x').write_text(a)",
+        r"Error",
+    ),
     "product": ("import itertools\nlen(list(itertools.product(range(50), repeat=8)))", r"Error"),
     "deque": ("from collections import deque\nd = deque()\nwhile True: d.append(1)", r"Error"),
 }
