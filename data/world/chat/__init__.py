@@ -4,7 +4,8 @@
 ``questions(config, tellings, kind)`` makes what training never contains: other phrasings, words,
 numbers and facts, to be judged by ``data.world.chat.grade``. ``tellings`` maps the id of a fact to
 the number of documents that tell it in the text the model was trained on, such as
-``data.world.documents.tellings`` gives: only what is told often is asked about.
+``data.world.documents.tellings`` gives (and None stands for): only what is told often is asked
+about.
 """
 
 import itertools
@@ -12,6 +13,7 @@ from collections.abc import Iterator, Mapping
 
 import ml_collections
 
+from data.world import documents
 from data.world.chat import (
     declines,
     identity,
@@ -63,7 +65,7 @@ def defaults() -> ml_collections.ConfigDict:
     options = ml_collections.ConfigDict()
     options.seed = 0
     # Conversations to make; 0: without end.
-    options.count = 0
+    options.count = 20_000
     # How many documents must tell a fact before conversations ask about it.
     options.least_told = 60
     # Share of the facts told that often that no conversation asks about.
@@ -103,13 +105,17 @@ def defaults() -> ml_collections.ConfigDict:
     return options
 
 
-def setting(config: Mapping, tellings: Mapping[str, int]) -> Setting:
+def setting(config: Mapping, tellings: Mapping[str, int] | None = None) -> Setting:
     """What all kinds are made from: config.world_chat and the division of the world's facts.
+
+    Without ``tellings``, those of the documents that config.world describes.
 
     Raises:
       ValueError: if no fact is told often enough to be asked about.
     """
     options = config["world_chat"]
+    if tellings is None:
+        tellings = documents.tellings(config["world"]["seed"], config["world"]["megabytes"])
     parts = splitting.split(
         options["seed"],
         config["world"]["seed"],
@@ -134,15 +140,15 @@ def conversation(made_from: Setting, index: int) -> dict:
     return _WRITERS[kind](draw, made_from) | {"kind": kind}
 
 
-def conversations(config: Mapping, tellings: Mapping[str, int]) -> Iterator[dict]:
-    """The training conversations in order; see ``conversation``."""
+def conversations(config: Mapping, tellings: Mapping[str, int] | None = None) -> Iterator[dict]:
+    """The training conversations in order; see ``conversation`` and ``setting``."""
     made_from = setting(config, tellings)
     count = made_from.options["count"]
     for index in range(count) if count else itertools.count():
         yield conversation(made_from, index)
 
 
-def questions(config: Mapping, tellings: Mapping[str, int], kind: str) -> list[dict]:
+def questions(config: Mapping, tellings: Mapping[str, int] | None, kind: str) -> list[dict]:
     """What the model is measured with, none of which training conversations contain.
 
     Each is {"id", "kind", "messages", "grader", ...} for ``data.world.chat.grade``, with "tools"

@@ -16,8 +16,9 @@ from data.world.draw import Draw
 from data.world.facts import Entity, Fact, entities
 from data.world.telling import Subject
 
-PASSAGE = 300  # characters, at most
+RESULT = 300  # characters of what the search tool gives, at most
 _KNOWN = 0.2  # how often the question is about a fact that is told often
+_TWO = 0.7  # how often another passage is looked for that may stand beside the right one
 _MISSING = 0.2  # how often the passage does not hold the answer
 # Kinds of text about one entity, with how many of its facts they tell.
 _GENRES = (("encyclopedia", 5), ("notes", 4), ("diary", 3), ("forum", 3))
@@ -25,11 +26,11 @@ _SENTENCE = re.compile(r"(?<=[.!?])\s+")
 
 
 def passages(text: str) -> list[str]:
-    """A text cut between sentences into pieces of at most 300 characters."""
+    """A text cut between sentences into pieces no longer than a result."""
     found, piece = [], ""
     for sentence in _SENTENCE.split(text):
-        sentence = sentence[:PASSAGE]
-        if piece and len(piece) + 1 + len(sentence) > PASSAGE:
+        sentence = sentence[:RESULT]
+        if piece and len(piece) + 1 + len(sentence) > RESULT:
             found.append(piece)
             piece = sentence
         else:
@@ -67,6 +68,18 @@ def _passage(draw: Draw, topic: Topic, others: list[Fact], missing: bool) -> str
     return None
 
 
+def _result(draw: Draw, setting: Setting, topic: Topic, passage: str) -> str:
+    """The passage, with one about something else before or after it where there is room."""
+    entity = draw.pick(setting.split.asked).entity
+    if entity.id == topic.entity.id or not draw.chance(_TWO):
+        return passage
+    other = draw.pick(passages(_text(draw, entity, setting.tellable[entity.id])))
+    values = [fact.value.lower() for fact in topic.facts]
+    if len(passage) + 1 + len(other) > RESULT or any(v in other.lower() for v in values):
+        return passage
+    return "\n".join((passage, other) if draw.chance(0.7) else (other, passage))
+
+
 def conversation(draw: Draw, setting: Setting) -> dict:
     """A question, a search, and the answer that the passage gives, or that it gives none."""
     while True:
@@ -77,10 +90,11 @@ def conversation(draw: Draw, setting: Setting) -> dict:
         if passage is None:
             continue
         fact = topic.facts[0]
+        found = _result(draw, setting, topic, passage)
         text, answer = asking.question(draw, fact, setting.options["value_first"])
         if missing:
             answer = declines.not_found(draw)
-        messages = [user(text), *tools.search(asking.query(fact), passage), assistant(answer)]
+        messages = [user(text), *tools.search(asking.query(fact), found), assistant(answer)]
         return {"messages": messages, "tools": tools.with_search(draw)}
 
 
