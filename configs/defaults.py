@@ -8,6 +8,8 @@ run's folder holds what it became.
 from ml_collections import ConfigDict
 from ml_collections.config_dict import placeholder
 
+from data.world import chat
+
 
 def get_config() -> ConfigDict:
     config = ConfigDict()
@@ -22,6 +24,8 @@ def get_config() -> ConfigDict:
     config.world = ConfigDict()
     config.world.seed = 0
     config.world.megabytes = 24.0
+    # Its conversations; data/world/chat/__init__.py says what each key is.
+    config.world_chat = chat.defaults()
 
     config.data = ConfigDict()
     # "world", "tfds:name[/split]", or files: text, JSONL, Parquet; folders and globs; gzip and

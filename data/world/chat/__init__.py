@@ -77,6 +77,8 @@ def defaults() -> ml_collections.ConfigDict:
     options.value_first = 0.0
     # Phrasings in which a fact is asked for when measuring.
     options.phrasings = 2
+    # Characters of what the search tool gives, at most: as the tool that will be used is set.
+    options.result_characters = 220
     # Questions of each kind that are not about facts.
     options.questions = 300
     # How often each kind of conversation comes, in proportion.
