@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 
 import ml_collections
 
+from data.errors import InputError
 from data.world import documents
 from data.world.chat import (
     declines,
@@ -113,9 +114,15 @@ def setting(config: Mapping, tellings: Mapping[str, int] | None = None) -> Setti
     Without ``tellings``, those of the documents that config.world describes.
 
     Raises:
-      ValueError: if no fact is told often enough to be asked about.
+      InputError: if no fact is told often enough to be asked about, or nothing or everything is to
+        be held out.
     """
     options = config["world_chat"]
+    if not 0 < options["held_out"] < 1:
+        raise InputError(
+            f"config.world_chat.held_out is {options['held_out']}: it is a share between 0 and 1, "
+            "since some words and numbers are for training and some for measuring"
+        )
     if tellings is None:
         tellings = documents.tellings(config["world"]["seed"], config["world"]["megabytes"])
     parts = splitting.split(
@@ -126,9 +133,9 @@ def setting(config: Mapping, tellings: Mapping[str, int] | None = None) -> Setti
         options["told_only"],
     )
     if not parts.asked:
-        raise ValueError(
+        raise InputError(
             f"no fact is told by {options['least_told']} documents or more, so that there is "
-            "nothing to ask about; train on more text or lower world_chat.least_told"
+            "nothing to ask about: train on more text or lower config.world_chat.least_told"
         )
     return Setting(options, parts)
 

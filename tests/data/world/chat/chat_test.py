@@ -16,6 +16,7 @@ from pathlib import Path
 import ml_collections
 from absl.testing import absltest, parameterized
 
+from data.errors import InputError
 from data.world import chat, documents, english, facts, phrasings, telling
 from data.world.chat import asking, declines, grade, letters, products, tools
 from data.world.chat.phrasings import ASKED, FRAMES, identity
@@ -157,8 +158,13 @@ class ConversationsTest(parameterized.TestCase):
             self.assertBetween(share, 0.6, 0.95, kind)
 
     def test_a_corpus_that_tells_nothing_is_refused(self):
-        with self.assertRaisesRegex(ValueError, "no fact is told by 60 documents"):
+        with self.assertRaisesRegex(InputError, "no fact is told by 60 documents"):
             chat.setting(_config(), {})
+
+    def test_nothing_or_all_held_out_is_refused(self):
+        for share in (0.0, 1.0):
+            with self.assertRaisesRegex(InputError, "held_out is [01].0: it is a share between"):
+                chat.setting(_config(held_out=share), _tellings())
 
     def test_unknown_questions_are_refused(self):
         with self.assertRaisesRegex(ValueError, "no questions of kind 'riddles'; there are known"):
