@@ -25,12 +25,14 @@ def get_config() -> ConfigDict:
     config.world = ConfigDict()
     config.world.seed = 0
     config.world.megabytes = 24.0
+    # Its conversations; data/world/chat/__init__.py says what each key is.
+    config.world_chat = chat.defaults()
 
     # Web pages to clean documents (data/web). The settings of the filters are documented with the
     # filters, with where each value was published; data/web/settings.py leads to them.
     config.web = web_settings.defaults()
-    # Files, folders or globs of pages, with commas between them: WARC, WET, HTML; JSONL and Parquet,
-    # whose text is plain; and lists of such files (.paths). "": the crawl of the world that the
+    # Files, folders or globs of pages, with commas between them: WARC, WET, HTML; JSONL and
+    # Parquet, whose text is plain; and lists of such files (.paths). "": the crawl of the world that the
     # stage data.world.web has made.
     config.web.input = ""
     # Worker processes; 0: everything in one. Changes the speed alone.
@@ -138,9 +140,6 @@ def get_config() -> ConfigDict:
     config.train.final_rate = 0.0
     # Decay of the parameters' moving average, which is then what is evaluated and used. 0: none.
     config.train.average = 0.0
-
-    # Conversations of the world (data/world/chat), which documents its keys.
-    config.world_chat = chat.defaults()
 
     # Fine-tuning on conversations: the stages data.chat_tokens and train.sft.
     config.sft = ConfigDict()

@@ -4,7 +4,8 @@
 ``questions(config, tellings, kind)`` makes what training never contains: other phrasings, words,
 numbers and facts, to be judged by ``data.world.chat.grade``. ``tellings`` maps the id of a fact to
 the number of documents that tell it in the text the model was trained on, such as
-``data.world.documents.tellings`` gives: only what is told often is asked about.
+``data.world.documents.tellings`` gives (and None stands for): only what is told often is asked
+about.
 """
 
 import itertools
@@ -12,6 +13,8 @@ from collections.abc import Iterator, Mapping
 
 import ml_collections
 
+from data.errors import InputError
+from data.world import documents
 from data.world.chat import (
     declines,
     identity,
@@ -76,6 +79,8 @@ def defaults() -> ml_collections.ConfigDict:
     options.value_first = 0.0
     # Phrasings in which a fact is asked for when measuring.
     options.phrasings = 2
+    # Characters of what the search tool gives, at most: as the tool that will be used is set.
+    options.result_characters = 220
     # Questions of each kind that are not about facts.
     options.questions = 300
     # How often each kind of conversation comes, in proportion.
@@ -104,13 +109,23 @@ def defaults() -> ml_collections.ConfigDict:
     return options
 
 
-def setting(config: Mapping, tellings: Mapping[str, int]) -> Setting:
+def setting(config: Mapping, tellings: Mapping[str, int] | None = None) -> Setting:
     """What all kinds are made from: config.world_chat and the division of the world's facts.
 
+    Without ``tellings``, those of the documents that config.world describes.
+
     Raises:
-      ValueError: if no fact is told often enough to be asked about.
+      InputError: if no fact is told often enough to be asked about, or nothing or everything is to
+        be held out.
     """
     options = config["world_chat"]
+    if not 0 < options["held_out"] < 1:
+        raise InputError(
+            f"config.world_chat.held_out is {options['held_out']}: it is a share between 0 and 1, "
+            "since some words and numbers are for training and some for measuring"
+        )
+    if tellings is None:
+        tellings = documents.tellings(config["world"]["seed"], config["world"]["megabytes"])
     parts = splitting.split(
         options["seed"],
         config["world"]["seed"],
@@ -119,9 +134,9 @@ def setting(config: Mapping, tellings: Mapping[str, int]) -> Setting:
         options["told_only"],
     )
     if not parts.asked:
-        raise ValueError(
+        raise InputError(
             f"no fact is told by {options['least_told']} documents or more, so that there is "
-            "nothing to ask about; train on more text or lower world_chat.least_told"
+            "nothing to ask about: train on more text or lower config.world_chat.least_told"
         )
     return Setting(options, parts)
 
@@ -135,15 +150,15 @@ def conversation(made_from: Setting, index: int) -> dict:
     return _WRITERS[kind](draw, made_from) | {"kind": kind}
 
 
-def conversations(config: Mapping, tellings: Mapping[str, int]) -> Iterator[dict]:
-    """The training conversations in order; see ``conversation``."""
+def conversations(config: Mapping, tellings: Mapping[str, int] | None = None) -> Iterator[dict]:
+    """The training conversations in order; see ``conversation`` and ``setting``."""
     made_from = setting(config, tellings)
     count = made_from.options["count"]
     for index in range(count) if count else itertools.count():
         yield conversation(made_from, index)
 
 
-def questions(config: Mapping, tellings: Mapping[str, int], kind: str) -> list[dict]:
+def questions(config: Mapping, tellings: Mapping[str, int] | None, kind: str) -> list[dict]:
     """What the model is measured with, none of which training conversations contain.
 
     Each is {"id", "kind", "messages", "grader", ...} for ``data.world.chat.grade``, with "tools"

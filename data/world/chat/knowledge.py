@@ -14,8 +14,8 @@ _SHORT_SYSTEM = 0.08  # how often a system message asks for bare answers
 _REVERSE = 0.25  # how often a question gives the value, where that can be done
 _ONE_TURN = 0.55  # how often one question is all
 _SAME_ENTITY = 0.25  # how often a second question is about the same entity; else about another
-# Symbols of elements that are words as well, with or without "s": no sign of a second answer.
-_SYMBOLS_IN_PROSE = frozenset("I In As At He No Be Is".split())
+# Symbols of elements that are words as well: no sign of an answer.
+SYMBOLS_IN_PROSE = frozenset("I In As At He No Be Is".split())
 _SAME_RELATION_KINDS = ("country", "element", "animal", "thing")
 
 
@@ -105,7 +105,7 @@ def question(topic: Topic, text: str, number: int, kind: str, reverse: bool) -> 
         others = _values(entity.kind, fact.relation)
         ignore = tuple(entity.forms[form] for form in ("e", "s", "k") if form in entity.forms)
     if topic.relation == "element.symbol" and not reverse:
-        others = tuple(symbol for symbol in others if symbol not in _SYMBOLS_IN_PROSE)
+        others = tuple(symbol for symbol in others if symbol not in SYMBOLS_IN_PROSE)
     return {
         "id": f"{topic.id}/{'reverse/' if reverse else ''}{number}",
         "kind": kind,

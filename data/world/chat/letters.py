@@ -120,7 +120,7 @@ REVERSE = _Task(
     ),
     held_out=(
         'read "{w}" from right to left and write it down.',
-        'what do I see if I hold "{w}" up to a mirror and read its letters?',
+        'how does "{w}" look if I read it from the end?',
         'put the letters of "{w}" in reverse order.',
         'could you say "{w}" backwards?',
     ),

@@ -119,7 +119,7 @@ def conversation(draw: Draw, setting: Setting) -> dict:
     if draw.chance(_DIRECT):
         return {"messages": [*_answer_only(draw, one.text), assistant(answer)]}
     # Bare sums are not worked out where the Python tool could be called.
-    offered = tools.unused(draw) if len(one.steps) > 1 else {}
+    offered = tools.unused(draw, search_too=False) if len(one.steps) > 1 else {}
     return {"messages": [user(one.text), assistant(answer, steps(one.steps))]} | offered
 
 

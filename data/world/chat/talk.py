@@ -28,8 +28,7 @@ def _small_talk(draw: Draw, setting: Setting) -> list[dict]:
         "next_day": phrasings.DAYS[(day + 1) % 7],
     }
     texts, answers = draw.pick(phrasings.SMALL_TALK)
-    said = english.capitalized(telling.fill(draw, texts, **fields))
-    return [user(said), assistant(telling.fill(draw, answers, **fields))]
+    return _pair(draw, texts, answers, **fields)
 
 
 def _joke(draw: Draw, setting: Setting) -> list[dict]:
@@ -56,12 +55,11 @@ def _story(draw: Draw, setting: Setting) -> list[dict]:
 
 def _about(draw: Draw, setting: Setting) -> list[dict]:
     """Something about an entity: one or two of the facts that are told often."""
-    entity = _fact(draw, setting)
-    topics = setting.by_entity[telling.entity_of(entity).id]
-    told = [topic.facts[0] for topic in draw.some(topics, 2)]
+    entity = telling.entity_of(_fact(draw, setting))
+    told = [topic.facts[0] for topic in draw.some(setting.by_entity[entity.id], 2)]
     text = " ".join(asking.sentence(draw, fact, 0.0) for fact in told)
-    forms = telling.entity_of(entity).forms
-    return _pair(draw, phrasings.FACT_QUESTIONS, (text,), e=forms.get("s", forms["e"]))
+    name = entity.forms.get("s", entity.name)
+    return _pair(draw, phrasings.FACT_QUESTIONS, (text,), e=name)
 
 
 def _list(draw: Draw, setting: Setting) -> list[dict]:

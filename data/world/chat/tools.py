@@ -48,7 +48,7 @@ def with_python(draw: Draw) -> list[dict]:
 
 def with_search(draw: Draw) -> list[dict]:
     """Tools to offer where the search tool is used: it alone, or both."""
-    return [SEARCH] if draw.chance(0.6) else [PYTHON, SEARCH]
+    return [SEARCH] if draw.chance(0.75) else [PYTHON, SEARCH]
 
 
 def unused(draw: Draw, search_too: bool = True) -> dict:

@@ -33,9 +33,10 @@ _WORDS = (
     "antidisestablishment floccinaucinihilipilification pneumonia psychology rhododendron "
     "chrysanthemum hippopotamus"
 ).split()
-_ONSETS = "b bl br c ch cl d dr f fl g gl gr h j k l m n p pl pr qu r s sh sl sn st t th tr v w z"
-_VOWELS = "a a e e i i o o u ee oo ai ou y"
-_CODAS = ". . . b ck d g ll m n ng p r rk s ss st t tt x zz"
+# Chosen so that what is made up is not rude: hence no "i", "u" or "y" alone, and no "ck".
+_ONSETS = "b bl br c ch cl d dr f fl g gl gr h j k l m n pl pr qu r s sh sl sn st t th tr v w z"
+_VOWELS = "a a e e o o ee oo ai ou au ie"
+_CODAS = ". . . b d g ll m n ng p r rk s ss st t tt x zz"
 _LONGEST = 18
 
 

@@ -291,7 +291,9 @@ class PipelineTest(parameterized.TestCase):
 
     def test_stage_without_a_crawl(self):
         config = defaults.get_config()
-        with self.assertRaisesRegex(InputError, "config.web.input is empty and there is no finished"):
+        with self.assertRaisesRegex(
+            InputError, "config.web.input is empty and there is no finished"
+        ):
             pipeline.run(config, str(self.folder / "run"))
 
     def test_real_crawls_add_up(self):

@@ -151,7 +151,8 @@ class TellingsTest(parameterized.TestCase):
     def test_names_in_the_genres_own_sentences_are_known(self):
         prose = []
         for path in (_ROOT / "data" / "world").rglob("*.py"):
-            if path.name not in ("plan.py", "facts.py"):
+            # Conversations are no documents: they may name what no document tells of.
+            if path.name not in ("plan.py", "facts.py") and "chat" not in path.parts:
                 prose += _string_constants(ast.parse(path.read_text(encoding="utf-8")))
         prose = "\n".join(prose)
         for entity in facts.entities():

@@ -72,7 +72,7 @@ ASKED = {
         "about": ("a neighbour of {e}", "one neighbour of {e}", "a country that borders {e}"),
         "clauses": ("which country borders {e}", "which country is next to {e}"),
         "blanks": ("one of the neighbours of {e} is", "{e} shares a border with"),
-        "next": ("one of its neighbours", "a neighbour"),
+        "next": ("one of its neighbours", "the name of a neighbour"),
         "answers": ("one of the neighbours of {e} is {v}", "{v} is a neighbour of {e}"),
         "held_out": (
             "{e}: name one neighbour.",

@@ -201,7 +201,7 @@ STORIES = (
     ),
     ('{m} wrote a letter to {n}. It had only one line: "{fact}" {n} laughed and wrote back.'),
 )
-ELDERS = ("Grandmother", "Grandfather", "The teacher", "An old neighbour", "Aunt Rosa")
+ELDERS = ("Grandmother", "Grandfather", "Mother", "Father", "Aunt Rosa", "Uncle Henry")
 FACT_QUESTIONS = (
     "tell me something [interesting|new|true|I do not know][.|!]",
     "tell me a fact[|, please][.|!]",
@@ -232,7 +232,7 @@ LISTS = (
     ("insects", "animal", "class", "insect"),
     ("herbivores", "animal", "diet", "herbivore"),
     ("carnivores", "animal", "diet", "carnivore"),
-    ("metals that are transition metals", "element", "category", "transition metal"),
+    ("transition metals", "element", "category", "transition metal"),
     ("elements that are gases", "element", "phase", "gas"),
     ("elements that are solids", "element", "phase", "solid"),
     ("painters", "person", "profession", "painter"),

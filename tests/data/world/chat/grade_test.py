@@ -5,6 +5,7 @@ import time
 from absl.testing import absltest, parameterized
 
 from data.world.chat import declines, grade
+from data.world.draw import Draw
 
 _CAPITAL = {
     "grader": "value",
@@ -166,7 +167,7 @@ class DeclineTest(parameterized.TestCase):
         self.assertFalse(grade.is_decline(text))
 
     def test_the_bank_is_varied(self):
-        draws = {declines.declines(declines.Draw(f"{i}")) for i in range(400)}
+        draws = {declines.declines(Draw(f"{i}")) for i in range(400)}
         self.assertEqual(draws, set(declines.DECLINES))
         self.assertGreaterEqual(len(draws), 10)
 
