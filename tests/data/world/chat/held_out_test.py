@@ -1,0 +1,167 @@
+"""What is kept for measuring is in no training conversation: phrasings, facts, words, numbers."""
+
+import re
+
+from absl.testing import absltest, parameterized
+
+from data.world import chat, documents, english, facts, phrasings, telling
+from data.world.chat import asking, grade
+from data.world.chat.phrasings import ASKED, FRAMES, identity
+from tests.data.world.chat import samples
+
+
+class HeldOutTest(parameterized.TestCase):
+    def test_topics_are_divided(self):
+        split = samples.setting().split
+        parts = [split.asked, split.told_only, split.rare, split.withheld]
+        ids = [topic.id for part in parts for topic in part]
+        self.assertLen(set(ids), len(ids))
+        for part in (split.asked, split.told_only):
+            for topic in part:
+                for fact in topic.facts:
+                    self.assertGreaterEqual(samples.tellings()[fact.id], 60)
+        for topic in split.rare:
+            self.assertLess(max(samples.tellings()[fact.id] for fact in topic.facts), 60)
+        hidden = documents.withheld(0)
+        self.assertTrue(all(f.id in hidden for topic in split.withheld for f in topic.facts))
+        share = len(split.told_only) / (len(split.told_only) + len(split.asked))
+        self.assertAlmostEqual(share, 0.3, delta=0.06)
+
+    @parameterized.parameters("told_only", "withheld")
+    def test_what_is_not_asked_is_not_said(self, part: str):
+        """No sentence of the conversations, passages included, states such a fact."""
+        texts = [m["content"] for c in samples.sample() for m in c["messages"]]
+        said = {english.sentence(s.strip()) for t in texts for s in re.split(r"(?<=[.!?])\s|: ", t)}
+        for topic in getattr(samples.setting().split, part):
+            for fact in topic.facts:
+                key = f"{fact.kind}.{fact.relation}"
+                statements = phrasings.STATEMENTS.get(f"{key}:{fact.value}")
+                statements = statements or phrasings.STATEMENTS[key]
+                for template in (*statements, *ASKED[key]["answers"]):
+                    clause = english.sentence(template.format_map(asking.fields(fact)))
+                    self.assertNotIn(clause, said)
+
+    def test_no_question_of_training_is_about_what_is_not_asked(self):
+        """Every fact question answered without a search is one that training may ask."""
+        split = samples.setting().split
+        answers = set()
+        for topic in split.asked:
+            for fact in topic.facts:
+                answers |= {samples.answer(fact), asking.bare(fact)}
+                answers |= {samples.completed(fact), english.sentence(topic.entity.name)}
+                if telling.has_reverse_question(fact):
+                    answers.add(samples.answer(fact, reverse=True))
+        for conversation in samples.of("facts"):
+            for text in samples.contents(conversation, "assistant"):
+                self.assertIn(text, answers)
+
+    def test_borders_do_not_give_away_the_other_side(self):
+        split = samples.setting().split
+        closed = {t.entity.name for t in split.told_only if t.relation == "country.neighbour"}
+        self.assertNotEmpty(closed)
+        for topic in (*split.asked, *split.rare):
+            if topic.relation == "country.neighbour":
+                self.assertFalse({fact.value for fact in topic.facts} & closed)
+
+    def test_enough_phrasings_and_none_in_both(self):
+        """Every way to ask in training, of every relation, against what is held out."""
+        seen = {}
+        for fact in facts.load():
+            seen.setdefault(f"{fact.kind}.{fact.relation}", fact)
+        for relation, fact in seen.items():
+            training, held_out = _phrasings(fact)
+            self.assertGreaterEqual(len(training), 100, relation)
+            self.assertGreaterEqual(len(held_out), 4, relation)
+            for text in held_out:
+                self.assertFalse([known for known in training if text in known], text)
+
+    def test_no_held_out_phrasing_in_training(self):
+        kinds = [kind for kind in chat.QUESTIONS if kind not in ("problems", "problems_direct")]
+        held_out = {
+            grade.normalized(q["messages"][-1]["content"])
+            for k in kinds
+            for q in samples.questions(k)
+        }
+        for conversation in samples.sample():
+            for text in samples.contents(conversation, "user"):
+                self.assertNotIn(grade.normalized(text), held_out)
+
+    def test_identity_phrasings_are_apart(self):
+        asked = {grade.normalized(t) for topic in identity.ASKED.values() for t in topic["asked"]}
+        kept = {grade.normalized(t) for topic in identity.ASKED.values() for t in topic["held_out"]}
+        self.assertFalse({k for k in kept for a in asked if f" {k.strip()} " in a or k == a})
+        for topic in identity.ASKED.values():
+            self.assertGreaterEqual(len(topic["asked"]), 10)
+            self.assertGreaterEqual(len(topic["held_out"]), 4)
+        self.assertFalse(set(identity.SYSTEM) & set(identity.SYSTEM_HELD_OUT))
+
+    def test_words_and_names_are_apart(self):
+        trained = {
+            word
+            for conversation in samples.of("letters")
+            for text in samples.contents(conversation, "user")
+            for word in re.findall(r'"(\w{3,})"', text)
+        }
+        self.assertGreater(len(trained), 200)
+        measured = {
+            q["ignore"][0] for kind in ("letters", "spelling") for q in samples.questions(kind)
+        }
+        self.assertFalse(trained & measured)
+        given = [m["content"] for c in samples.of("identity") for m in c["messages"][:1]]
+        for question in samples.questions("identity_named"):
+            name = re.search(r"\b(?:are|is|name) ([A-Z]\w+)", question["messages"][0]["content"])
+            self.assertIsNotNone(name)
+            self.assertFalse([text for text in given if re.search(rf"\b{name[1]}\b", text)])
+
+    def test_numbers_are_apart(self):
+        trained = {
+            n
+            for c in samples.of("products")
+            for t in samples.contents(c, "user")
+            for n in grade.numbers(t)
+        }
+        for question in samples.questions("products"):
+            for number in grade.numbers(question["messages"][0]["content"]):
+                self.assertBetween(number, 1000, 9999)
+                self.assertNotIn(number, trained)
+
+    def test_problems_are_apart(self):
+        def numbers(text: str) -> tuple[str, ...]:
+            return tuple(sorted(re.findall(r"\d+", text)))
+
+        trained = {numbers(samples.contents(c, "user")[0]) for c in samples.of("problems")}
+        measured = {numbers(q["messages"][-1]["content"]) for q in samples.questions("problems")}
+        self.assertGreater(len(measured), 250)
+        self.assertFalse(trained & measured)
+
+    def test_withheld_practice_and_measuring_share_no_entity(self):
+        entities = [
+            {q["id"].rsplit("/", 2)[0] for q in samples.questions(kind)}
+            for kind in ("withheld", "withheld_practice")
+        ]
+        self.assertNotEmpty(entities[0])
+        self.assertNotEmpty(entities[1])
+        self.assertFalse(
+            {"/".join(name.split("/")[:2]) for name in entities[0]}
+            & {"/".join(name.split("/")[:2]) for name in entities[1]}
+        )
+
+
+def _phrasings(fact: facts.Fact) -> tuple[set[str], set[str]]:
+    """All ways to ask for the fact in training, and all that are held out, normalized."""
+    entry = asking.entry(fact)
+    key = f"{fact.kind}.{fact.relation}"
+    asked = {frame: entry[frame] for frame in ("about", "clauses", "blanks", "next")}
+    asked["question"] = phrasings.QUESTIONS[key] + phrasings.REVERSE_QUESTIONS.get(key, ())
+    training = {
+        grade.normalized(frame.format(x=text, X=text).format_map(asking.fields(fact)))
+        for name, texts in asked.items()
+        for text in texts
+        for frame in FRAMES[name]
+    }
+    held_out = asking.held_out_questions(fact) + asking.held_out_questions(fact, reverse=True)
+    return training, {grade.normalized(text) for text in held_out}
+
+
+if __name__ == "__main__":
+    absltest.main()
