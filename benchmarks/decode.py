@@ -28,7 +28,6 @@ import numpy as np
 from absl import app, flags, logging
 
 from benchmarks.train_step import named_weights, perturbed, pytorch_model
-from data.encoding import Tokenizer
 from model.config import ModelConfig, from_mapping
 from model.parameters import count, initialise, parameters
 from serve.engine import Engine, Request
