@@ -1,4 +1,4 @@
-"""Conversations are deterministic and sound, tools give what is recorded, questions have answers."""
+"""Conversations are deterministic and sound; tools give what is recorded; answers are graded."""
 
 import collections
 import contextlib
