@@ -24,7 +24,7 @@ def read(path, paths: str = "best") -> tuple[list[dict], collections.Counter]:
     config = defaults.get_config()
     config.sft.oasst_paths = paths
     dropped: collections.Counter = collections.Counter()
-    return list(chat_sources.conversations(str(path), config, dropped)), dropped
+    return list(chat_sources.conversations(str(path), config, "", dropped)), dropped
 
 
 class FilesTest(parameterized.TestCase):
