@@ -18,7 +18,6 @@ import json
 import pathlib
 import shutil
 import sys
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import ml_collections
@@ -26,7 +25,7 @@ import numpy as np
 import tqdm
 
 from data import chat_sources, conversations, records, sources
-from data.encoding import Tokenizer, well_formed
+from data.encoding import Tokenizer
 from data.errors import InputError
 from data.run_folder import is_done, mark_done, record, replace_folder, write_atomically
 from data.tokens import token_dtype
@@ -102,7 +101,7 @@ def _write(
     folder: pathlib.Path,
 ) -> dict:
     """Writes one source's data set and returns its counts."""
-    most = row_context(config) + 1
+    most, fraction = row_context(config) + 1, config.sft.validation_fraction
     splits = ("train", "validation")
     dtype = token_dtype(tokenizer)
     features = {"tokens": dtype, "learnt": np.dtype(np.uint8), "lengths": np.dtype(np.int32)}
@@ -131,7 +130,7 @@ def _write(
             dropped[f"no reply ends within {most} tokens"] += 1
             continue
         truncated += len(piece.tokens) < len(whole.tokens)
-        split = "validation" if _is_held_out(conversation, config) else "train"
+        split = "validation" if chat_sources.is_held_out(conversation, fraction) else "train"
         counts[split]["conversations"] += 1
         counts[split]["tokens"] += len(piece.tokens)
         counts[split]["learnt"] += int(piece.learnt.sum())
@@ -221,14 +220,6 @@ def _row(pieces: list[Piece], dtype: np.dtype) -> dict[str, np.ndarray]:
         "learnt": np.concatenate([piece.learnt for piece in pieces]).astype(np.uint8),
         "lengths": np.array([len(piece.tokens) for piece in pieces], np.int32),
     }
-
-
-def _is_held_out(conversation: dict, config: ml_collections.ConfigDict) -> bool:
-    asked: Iterator[str] = (
-        message["content"] for message in conversation["messages"] if message["role"] == "user"
-    )
-    text = well_formed(next(asked, json.dumps(conversation["messages"])))
-    return sources.is_held_out(text, config.sft.validation_fraction)
 
 
 def _check(config: ml_collections.ConfigDict, written: list[dict]) -> None:
