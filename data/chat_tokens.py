@@ -43,7 +43,7 @@ def run(config: ml_collections.ConfigDict, workdir: str) -> None:
     Written under chat_data.partial and renamed when whole; stopped, it begins anew.
 
     Raises:
-        InputError: a source without a conversation that fits, none to train or validate on, a
+        InputError: replay without a weight, a source without a conversation that fits, none to train or validate on, a
             tokenizer without control tokens, or a full disk; and what sources raise.
     """
     folder = pathlib.Path(workdir) / FOLDER
@@ -58,12 +58,17 @@ def run(config: ml_collections.ConfigDict, workdir: str) -> None:
         raise InputError(
             f"config.sft.validation_fraction is {fraction}: it must lie between 0 and 1"
         )
+    named = sources.parse(config.sft.sources, "config.sft.sources")
+    if any(source.spec == chat_sources.REPLAY and source.weight is None for source in named):
+        raise InputError(
+            "replay in config.sft.sources has no weight, and there is far more text than there are "
+            "conversations: give every source one, as in world@0.6,replay@0.4"
+        )
     with records.full_disk_explained(partial):
         shutil.rmtree(partial, ignore_errors=True)
-        named = enumerate(sources.parse(config.sft.sources, "config.sft.sources"))
         written = [
             _write(config, source, tokenizer, partial / f"source_{number}")
-            for number, source in named
+            for number, source in enumerate(named)
             if source.spec != chat_sources.REPLAY
         ]
         _check(config, written)

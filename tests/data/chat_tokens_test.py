@@ -246,9 +246,13 @@ class StageTest(parameterized.TestCase):
         run = Run(self.folder, [conversation(n) for n in range(50)])
         with self.assertRaisesRegex(InputError, "run the stage data.chat_tokens first"):
             run.open()
-        run.config.sft.sources += ",replay"
-        run.prepare()
+        plain = run.config.sft.sources
+        run.config.sft.sources = f"{plain},replay"
         with self.assertRaisesRegex(InputError, "replay in config.sft.sources has no weight"):
+            run.prepare()
+        run.config.sft.sources = f"{plain}@1,replay@1"
+        run.prepare()
+        with self.assertRaisesRegex(InputError, "run the stage data.tokens first"):
             run.open()
 
 
