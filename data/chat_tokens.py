@@ -43,8 +43,9 @@ def run(config: ml_collections.ConfigDict, workdir: str) -> None:
     Written under chat_data.partial and renamed when whole; stopped, it begins anew.
 
     Raises:
-        InputError: replay without a weight, a source without a conversation that fits, none to train or validate on, a
-            tokenizer without control tokens, or a full disk; and what sources raise.
+        InputError: replay without a weight, a source without a conversation that fits, none to
+            train or validate on, a tokenizer without control tokens, or a full disk; and what
+            sources raise.
     """
     folder = pathlib.Path(workdir) / FOLDER
     if is_done(folder):
