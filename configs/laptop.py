@@ -21,7 +21,13 @@ def get_config() -> ConfigDict:
         "data.web.pipeline",
         "data.tokenizer",
         "data.tokens",
+        "data.chat_tokens",
         "train.pretrain",
+        "train.sft",
+        "evals.interrogate",
+        "data.chat_tokens:sft=sft_again",
+        "train.sft:sft=sft_again",
+        "evals.assistant",
     )
     config.web.processes = 2
     config.data.source = "web"
@@ -31,11 +37,18 @@ def get_config() -> ConfigDict:
     config.model.context = 256
     # A device a core, each taking two rows at a time: what fits a core's cache is fastest.
     config.mesh.cpu_devices = 2
-    config.train.steps = 900
+    config.train.steps = 1500
     config.train.batch = 16
     config.train.accumulate = 4
     config.train.learning_rate = 3e-3
     config.train.weight_decay = 0.01
+    # Facts told by fewer pages are not known well enough to be asked about.
+    config.world_chat.least_told = 150
+    config.search.source = "web,library"
+    config.sft.name = "sft"
+    config.sft.sources = "world@0.5,replay@0.5"
+    config.sft.steps = 850
+    config.sft_again.steps = 400
     config.watch.log_steps = 25
     config.watch.prompts = ("Once upon a time", "The capital of France is", "Q: What do cows eat?")
     return config

@@ -37,8 +37,7 @@ def open_chat_data(config: ml_collections.ConfigDict, workdir: str | os.PathLike
     """Opens what the stage data.chat_tokens has written.
 
     Raises:
-        InputError: there is none, a shard is damaged, replay has no weight, or there is nothing to
-            replay.
+        InputError: there is none, a shard is damaged, or there is nothing to replay.
     """
     folder = chat_tokens.folder_of(config, workdir)
     try:
@@ -81,11 +80,6 @@ def _replay(
     context: int,
 ) -> tuple[list["ReplayRows"], list[float]]:
     """Rows of each source of pretraining, and their weights, which add up to that of `source`."""
-    if source.weight is None:
-        raise InputError(
-            "replay in config.sft.sources has no weight, and there is far more text than there are "
-            "conversations: give every source one, as in world@0.6,replay@0.4"
-        )
     corpus = loader.open_corpus(workdir)
     end = corpus.end_of_text if config.train.separate_documents else None
     shares = [stream.weight or stream.tokens for stream in corpus.train]

@@ -32,7 +32,8 @@ from typing import Any
 import ml_collections
 
 from data import sources
-from data.conversations import Malformed, Message, checked
+from data.conversations import Malformed, Message, checked, plain_texts
+from data.encoding import well_formed
 from data.errors import InputError
 
 WORLD, REPLAY, INTERROGATION = "world", "replay", "interrogation"
@@ -101,6 +102,41 @@ def conversations(
             yield _to_learn_from(conversation)
         except Malformed as error:
             dropped[error.reason] += 1
+
+
+def is_held_out(conversation: dict, fraction: float) -> bool:
+    """Whether a conversation belongs to the validation split, by a hash of the first turn of its
+    user."""
+    asked = (
+        message["content"] for message in conversation["messages"] if message["role"] == "user"
+    )
+    text = next(asked, None) or json.dumps(conversation["messages"])
+    return sources.is_held_out(well_formed(text), fraction)
+
+
+def training_texts(
+    config: ml_collections.ConfigDict, workdir: str | os.PathLike, most: int
+) -> Iterator[str]:
+    """Text of the training split's conversations, without control tokens, about `most` bytes.
+
+    Sources share them by weight, each from its beginning; replay has none.
+    """
+    named = [
+        source
+        for source in sources.parse(config.sft.sources, "config.sft.sources")
+        if source.spec != REPLAY
+    ]
+    total = sum(source.weight or 1.0 for source in named)
+    for source in named:
+        left = most * (source.weight or 1.0) / total
+        for conversation in conversations(source.spec, config, workdir, collections.Counter()):
+            if is_held_out(conversation, config.sft.validation_fraction):
+                continue
+            for text in plain_texts(conversation["messages"], conversation.get("tools", ())):
+                yield text
+                left -= len(text.encode("utf-8"))
+            if left <= 0:
+                break
 
 
 def _to_learn_from(conversation: dict) -> dict:

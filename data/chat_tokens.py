@@ -19,7 +19,6 @@ import os
 import pathlib
 import shutil
 import sys
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import ml_collections
@@ -27,7 +26,7 @@ import numpy as np
 import tqdm
 
 from data import chat_sources, conversations, records, sources
-from data.encoding import Tokenizer, well_formed
+from data.encoding import Tokenizer
 from data.errors import InputError
 from data.run_folder import is_done, mark_done, record, replace_folder, write_atomically
 from data.tokens import token_dtype
@@ -44,8 +43,9 @@ def run(config: ml_collections.ConfigDict, workdir: str) -> None:
     Written under another name and renamed when whole; stopped, it begins anew.
 
     Raises:
-        InputError: a source without a conversation that fits, none to train or validate on, a
-            tokenizer without control tokens, or a full disk; and what sources raise.
+        InputError: replay without a weight, a source without a conversation that fits, none to
+            train or validate on, a tokenizer without control tokens, or a full disk; and what
+            sources raise.
     """
     folder = folder_of(config, workdir)
     if is_done(folder):
@@ -59,12 +59,17 @@ def run(config: ml_collections.ConfigDict, workdir: str) -> None:
         raise InputError(
             f"config.sft.validation_fraction is {fraction}: it must lie between 0 and 1"
         )
+    named = sources.parse(config.sft.sources, "config.sft.sources")
+    if any(source.spec == chat_sources.REPLAY and source.weight is None for source in named):
+        raise InputError(
+            "replay in config.sft.sources has no weight, and there is far more text than there are "
+            "conversations: give every source one, as in world@0.6,replay@0.4"
+        )
     with records.full_disk_explained(partial):
         shutil.rmtree(partial, ignore_errors=True)
-        named = enumerate(sources.parse(config.sft.sources, "config.sft.sources"))
         written = [
             _write(config, workdir, source, tokenizer, partial / f"source_{number}")
-            for number, source in named
+            for number, source in enumerate(named)
             if source.spec != chat_sources.REPLAY
         ]
         _check(config, written)
@@ -108,7 +113,7 @@ def _write(
     folder: pathlib.Path,
 ) -> dict:
     """Writes one source's data set and returns its counts."""
-    most = row_context(config) + 1
+    most, fraction = row_context(config) + 1, config.sft.validation_fraction
     splits = ("train", "validation")
     dtype = token_dtype(tokenizer)
     features = {"tokens": dtype, "learnt": np.dtype(np.uint8), "lengths": np.dtype(np.int32)}
@@ -137,7 +142,7 @@ def _write(
             dropped[f"no reply ends within {most} tokens"] += 1
             continue
         truncated += len(piece.tokens) < len(whole.tokens)
-        split = "validation" if _is_held_out(conversation, config) else "train"
+        split = "validation" if chat_sources.is_held_out(conversation, fraction) else "train"
         counts[split]["conversations"] += 1
         counts[split]["tokens"] += len(piece.tokens)
         counts[split]["learnt"] += int(piece.learnt.sum())
@@ -227,14 +232,6 @@ def _row(pieces: list[Piece], dtype: np.dtype) -> dict[str, np.ndarray]:
         "learnt": np.concatenate([piece.learnt for piece in pieces]).astype(np.uint8),
         "lengths": np.array([len(piece.tokens) for piece in pieces], np.int32),
     }
-
-
-def _is_held_out(conversation: dict, config: ml_collections.ConfigDict) -> bool:
-    asked: Iterator[str] = (
-        message["content"] for message in conversation["messages"] if message["role"] == "user"
-    )
-    text = well_formed(next(asked, json.dumps(conversation["messages"])))
-    return sources.is_held_out(text, config.sft.validation_fraction)
 
 
 def _check(config: ml_collections.ConfigDict, written: list[dict]) -> None:

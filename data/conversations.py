@@ -128,6 +128,12 @@ def tool_response_ids(tokenizer: Tokenizer, *contents: str) -> np.ndarray:
     return next_turn_ids(tokenizer, [{"role": "tool", "content": content} for content in contents])
 
 
+def plain_texts(messages: Sequence[Message], tools: Sequence[dict] = ()) -> list[str]:
+    """What stands between the control tokens of a conversation: text to train a tokenizer on."""
+    parts = _CONTROL.split(_text(messages, tools, False, True))
+    return [part.replace(_MARK, "") for part in parts if part not in ("", "\n", *CONTROL)]
+
+
 def parse_assistant(tokenizer: Tokenizer, ids: Iterable[int]) -> Message:
     """The message that a model has written, from the ids after "<|im_start|>assistant\\n".
 

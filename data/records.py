@@ -101,7 +101,7 @@ def full_disk_explained(folder: pathlib.Path) -> Iterator[None]:
             raise
         raise InputError(
             f"the disk of {folder} is full: free some room and start again; "
-            "finished sources are kept"
+            "what is finished is kept"
         ) from error
 
 

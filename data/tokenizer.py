@@ -5,6 +5,7 @@ expressions that cut text into words before BPE are the published ones of three 
 since llama.cpp knows these by name; another would be trained and then fail on export.
 """
 
+import itertools
 import json
 import pathlib
 from collections.abc import Iterable, Iterator
@@ -14,7 +15,7 @@ import tokenizers
 from absl import logging
 from tokenizers import decoders, models, pre_tokenizers, trainers
 
-from data import sources
+from data import chat_sources, sources
 from data.encoding import END_OF_TEXT, PATTERNS, Tokenizer
 from data.errors import InputError
 from data.run_folder import is_done, mark_done, record, write_atomically
@@ -35,6 +36,7 @@ SPECIAL = (
     "<|audio|>",
 )
 UNKNOWN = "<|unknown|>"
+CHAT_STAGE = "data.chat_tokens"
 SMALLEST_BPE = 256 + len(SPECIAL)
 # GPT-2's own files and the names the transformers library gives them.
 _VOCABULARY_AND_MERGES = (("vocab.json", "merges.txt"), ("encoder.json", "vocab.bpe"))
@@ -44,7 +46,8 @@ def run(config: ml_collections.ConfigDict, workdir: str) -> None:
     """Writes `workdir`/tokenizer/tokenizer.json as `config.tokenizer` says.
 
     Trained on the training split alone, on the first `sample_bytes` of text, shared among several
-    sources by weight. The same text gives the same file, byte for byte.
+    sources by weight; BPE also on `chat_bytes` of conversations, where config.stages has
+    data.chat_tokens. The same text gives the same file, byte for byte.
 
     Raises:
         InputError: no text, a vocabulary too small, an unknown kind or pattern, or a file to take
@@ -57,7 +60,8 @@ def run(config: ml_collections.ConfigDict, workdir: str) -> None:
     if options.path:
         trained = existing(options.path)
     elif options.kind == "bpe":
-        trained = train_bpe(_sample(config, workdir), options.vocab_size, options.pattern)
+        texts = itertools.chain(_sample(config, workdir), _chat_sample(config, workdir))
+        trained = train_bpe(texts, options.vocab_size, options.pattern)
     elif options.kind == "characters":
         trained = train_characters(_sample(config, workdir))
     else:
@@ -92,6 +96,13 @@ def _sample(config: ml_collections.ConfigDict, workdir: str) -> Iterator[str]:
             f"the source {config.data.source} has no text to train a tokenizer on: "
             f"{sources.ALTERNATIVES}"
         )
+
+
+def _chat_sample(config: ml_collections.ConfigDict, workdir: str) -> Iterator[str]:
+    """Text of conversations, where the run will have some: the JSON of tools and their calls, of
+    which documents have little, else takes twice the tokens."""
+    if CHAT_STAGE in config.stages:
+        yield from chat_sources.training_texts(config, workdir, config.tokenizer.chat_bytes)
 
 
 def train_bpe(texts: Iterable[str], vocab_size: int, pattern: str) -> tokenizers.Tokenizer:

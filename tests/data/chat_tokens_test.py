@@ -246,10 +246,40 @@ class StageTest(parameterized.TestCase):
         run = Run(self.folder, [conversation(n) for n in range(50)])
         with self.assertRaisesRegex(InputError, "run the stage data.chat_tokens first"):
             run.open()
-        run.config.sft.sources += ",replay"
-        run.prepare()
+        plain = run.config.sft.sources
+        run.config.sft.sources = f"{plain},replay"
         with self.assertRaisesRegex(InputError, "replay in config.sft.sources has no weight"):
+            run.prepare()
+        run.config.sft.sources = f"{plain}@1,replay@1"
+        run.prepare()
+        with self.assertRaisesRegex(InputError, "run the stage data.tokens first"):
             run.open()
+
+
+class TokenizerTest(absltest.TestCase):
+    def test_a_run_with_conversations_learns_their_words(self):
+        def record(number: int) -> dict:
+            arguments = {"expression": f"factorial({number})"}
+            call = {"type": "function", "function": {"name": "evaluate", "arguments": arguments}}
+            asked = {"role": "user", "content": f"walk {number}?"}
+            return {"messages": [asked, {"role": "assistant", "tool_calls": [call]}]}
+
+        sizes = {}
+        for stages in (("data.tokenizer",), ("data.tokenizer", "data.chat_tokens")):
+            folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+            (folder / "other").mkdir()
+            run = Run(folder, [record(number) for number in range(200)])
+            run.config.stages, run.workdir = stages, folder / "other"
+            run.config.tokenizer.vocab_size = 340
+            tokenizer.run(run.config, str(run.workdir))
+            tokens_ = run.tokenizer()
+            sizes[stages] = len(conversations.render(tokens_, record(7)["messages"]).tokens)
+            # Names of control tokens are no words to learn.
+            ordinary = set(tokens_.tokens) - {name.encode() for name in tokens_.special}
+            self.assertEqual([token for token in ordinary if b"im_" in token], [])
+        few, many = sorted(sizes.values())
+        self.assertEqual(few, sizes["data.tokenizer", "data.chat_tokens"])
+        self.assertLess(few, 0.7 * many)
 
 
 class BatchesTest(absltest.TestCase):
