@@ -1,0 +1,146 @@
+"""Interrogation: verdicts and lessons on cases made by hand, questions from a file, real answers."""
+
+import collections
+import json
+import pathlib
+import tempfile
+
+import numpy as np
+from absl.testing import absltest
+
+from data.world.chat.grade import grade, is_decline
+from evals import answers, interrogate
+from evals.answers import Answer
+from serve.engine import Engine
+from serve.tools.tool import Tool, declaration
+from serve.turns import Bounds, Trajectory, Turns
+from tests.serve import small_model
+
+
+def question(name, entity, accept, query="capital of France"):
+    return {
+        "id": name,
+        "entity": entity,
+        "messages": [{"role": "user", "content": f"{name}?"}],
+        "query": query,
+        "reply": f"It is {accept[0] if accept else 'nothing'}.",
+        "grader": "value",
+        "accept": accept,
+    }
+
+
+def answer(text):
+    said = {"role": "assistant", "content": text}
+    trajectory = Trajectory(np.zeros(1, np.int32), messages=[said], finish_reason="stop")
+    return Answer(text, trajectory)
+
+
+def search_for(passage):
+    return Tool(declaration("search", "", query="string"), lambda _: passage, "a passage")
+
+
+class JudgeTest(absltest.TestCase):
+    def test_both_the_question_and_its_entity_count(self):
+        asked = [
+            question("capital", "france", ["Paris"]),
+            question("currency", "france", ["euro"]),
+            question("continent", "narnia", ["Europe"]),
+            question("language", "narnia", ["Narnian"]),
+            question("king", "narnia", ["Aslan"]),
+            question("symbol", "tin", ["Sn"]),
+        ]
+        scores = [1.0, 0.3, 0.4, 0.0, 0.0, 0.5]
+        self.assertEqual(
+            interrogate.judge(asked, scores, known_from=0.6, unknown_to=0.15),
+            # A lucky guess about a continent is neither known nor as surely unknown as the rest.
+            ["known", "unsure", "unsure", "unknown", "unknown", "unsure"],
+        )
+
+    def test_a_known_entity_does_not_make_a_wrong_answer_known(self):
+        asked = [question(str(n), "france", ["x"]) for n in range(10)]
+        verdicts = interrogate.judge(asked, [1.0] * 9 + [0.0], 0.6, 0.15)
+        self.assertEqual(verdicts, ["known"] * 9 + ["unsure"])
+
+
+class LessonsTest(absltest.TestCase):
+    def lessons(self, passage="", count=40):
+        asked = [question(f"q{n}", f"e{n}", ["Paris"]) for n in range(3 * count)]
+        given = [[answer("Rome."), answer("It is Paris.")]] * len(asked)
+        verdicts = ["known", "unknown", "unsure"] * count
+        found = interrogate.lessons(asked, given, verdicts, search_for(passage), seed=0)
+        by_kind = collections.defaultdict(list)
+        for lesson in found:
+            by_kind[lesson["kind"]].append(lesson)
+        return by_kind
+
+    def test_known_unknown_and_nothing_of_what_lies_between(self):
+        by_kind = self.lessons()
+        self.assertLen(by_kind["known"], 40)
+        self.assertLen(by_kind["unknown"], 40)
+        for lesson in by_kind["known"]:
+            self.assertEqual(lesson["messages"][-1]["content"], "It is Paris.")
+        for lesson in by_kind["unknown"]:
+            self.assertTrue(is_decline(lesson["messages"][-1]["content"]))
+        self.assertGreater(len({x["messages"][-1]["content"] for x in by_kind["unknown"]}), 3)
+
+    def test_what_is_searched_for_is_answered_if_it_was_found(self):
+        found = self.lessons("The capital of France is Paris.")["searched"]
+        self.assertBetween(len(found), 8, 32)
+        for lesson in found:
+            call, result, reply = lesson["messages"][1:]
+            function = call["tool_calls"][0]["function"]
+            self.assertEqual(function["arguments"], {"query": "capital of France"})
+            self.assertEqual(result["content"], "The capital of France is Paris.")
+            self.assertEqual(reply["content"], "It is Paris.")
+            self.assertIn("search", [tool["function"]["name"] for tool in lesson["tools"]])
+        for lesson in self.lessons("(nothing found)")["searched"]:
+            self.assertTrue(is_decline(lesson["messages"][-1]["content"]))
+
+
+class FileTest(absltest.TestCase):
+    def test_records_that_are_no_questions_are_counted(self):
+        rows = [
+            {"question": "Who wrote Emma?", "answer": "Jane Austen"},
+            {"question": "Name a colour of France's flag.", "answers": ["red", "white", "blue"]},
+            {"question": "no answer"},
+            {"question": "empty", "answers": []},
+            {"question": 3, "answer": "x"},
+        ]
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "questions.jsonl"
+            path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+            problems = collections.Counter()
+            first, second = interrogate.of_file(str(path), problems)
+        self.assertEqual(list(problems.values()), [3])
+        self.assertTrue(grade(first, "Emma was written by Jane Austen."))
+        self.assertFalse(grade(first, "Charlotte Bronte."))
+        self.assertTrue(grade(second, "White."))
+
+
+class AskTest(absltest.TestCase):
+    def test_answers_depend_on_question_number_and_seed_alone(self):
+        model = small_model.trained()
+        engine = Engine(model.params, model.architecture, model.tokenizer, 8)
+        turns = Turns(engine, (), Bounds(tokens=12))
+        asked = [question(f"question {n}", "", ["x"]) for n in range(5)]
+
+        def texts(questions, seed=0):
+            given = answers.ask(turns, model.tokenizer, questions, 3, temperature=1.0, seed=seed)
+            return [[answer.trajectory.tokens for answer in of_one] for of_one in given]
+
+        first = texts(asked)
+        self.assertEqual(first, texts(asked[::-1])[::-1])
+        self.assertNotEqual(first, texts(asked, seed=1))
+        self.assertNotEqual(first[0][0], first[0][1])
+
+    def test_an_answer_that_never_ends_says_nothing(self):
+        model = small_model.trained()
+        turns = Turns(Engine(model.params, model.architecture, model.tokenizer, 2))
+        cut = Turns(turns._engine, (), Bounds(tokens=2))
+        ((given,),) = answers.ask(cut, model.tokenizer, [question("q", "", ["x"])])
+        self.assertEqual(given.trajectory.finish_reason, "length")
+        self.assertEqual(given.text, "")
+
+
+if __name__ == "__main__":
+    absltest.main()
