@@ -3,9 +3,9 @@
     python -m benchmarks.decode [--batches=1,32,256] [--rounds=5]
 
 Both write greedily from the same weights (a Qwen3 of 3.4M parameters: width 192, 6 layers of 6
-heads, 2048 tokens; float32) after the same prompts of 32 tokens, 96 tokens each: `serve.engine` with
-as many slots as there are prompts, reading the prompts included, and `Qwen3ForCausalLM.generate`
-with its dynamic cache. They take turns, and medians are compared. The tokens are compared too: a
+heads, 2048 tokens; float32) after the same prompts of 32 tokens, 96 tokens each: `serve.engine`
+with as many slots as there are prompts, reading the prompts included, and
+`Qwen3ForCausalLM.generate` with its dynamic cache. They take turns, and medians are compared. The tokens are compared too: a
 generator that writes something else has no speed.
 
 At batch 1 every weight is read once a token, so that the bandwidth at which the cores read what
@@ -27,7 +27,7 @@ import jax.numpy as jnp
 import numpy as np
 from absl import app, flags, logging
 
-from benchmarks.train_step import named_weights, perturbed, pytorch_model
+from benchmarks.pytorch_model import named_weights, perturbed, pytorch_model
 from model.config import ModelConfig, from_mapping
 from model.parameters import count, initialise, parameters
 from serve.engine import Engine, Request

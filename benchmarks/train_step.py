@@ -27,6 +27,7 @@ import jax
 import numpy as np
 from absl import app, flags, logging
 
+from benchmarks.pytorch_model import named_weights, perturbed, pytorch_model
 from configs import defaults
 from model.config import ModelConfig, from_mapping
 from model.parameters import count, flops_per_token, parameters
@@ -135,33 +136,6 @@ def pytorch(architecture: ModelConfig, weights: dict[str, np.ndarray], batch: lo
     return step
 
 
-def pytorch_model(architecture: ModelConfig, weights: dict[str, np.ndarray]) -> Any:
-    """The Qwen3ForCausalLM of an architecture with these weights, in float32."""
-    import torch
-    import transformers
-
-    model = transformers.Qwen3ForCausalLM(
-        transformers.Qwen3Config(
-            vocab_size=architecture.vocab_size,
-            hidden_size=architecture.width,
-            intermediate_size=architecture.mlp_width,
-            num_hidden_layers=architecture.layers,
-            num_attention_heads=architecture.heads,
-            num_key_value_heads=architecture.kv_heads,
-            head_dim=architecture.head_dim,
-            max_position_embeddings=architecture.context,
-            rms_norm_eps=architecture.norm_eps,
-            rope_theta=architecture.rope_theta,
-            tie_word_embeddings=architecture.tied,
-            attn_implementation="sdpa",
-        )
-    ).float()
-    absent = model.load_state_dict({k: torch.tensor(v) for k, v in weights.items()}, strict=False)
-    if absent.unexpected_keys or set(absent.missing_keys) - {"lm_head.weight"}:
-        raise RuntimeError(f"transformers names its weights otherwise: {absent}")
-    return model
-
-
 def _settings() -> Any:
     train = defaults.get_config().train
     train.optimizer = "adamw"
@@ -169,45 +143,6 @@ def _settings() -> Any:
     train.steps = 1000
     train.warmup = train.decay = 0.0
     return train
-
-
-def perturbed(params: dict[str, Any]) -> dict[str, Any]:
-    """With noise on every value."""
-    # Initial values have output projections of zero, which would hide most of the gradient from
-    # the comparison of losses.
-    random = np.random.default_rng(0)
-    return jax.tree.map(
-        lambda x: x + 0.02 * random.standard_normal(x.shape).astype(np.float32), params
-    )
-
-
-def named_weights(params: dict[str, Any], architecture: ModelConfig) -> dict[str, np.ndarray]:
-    """Our parameters under the names of `transformers`."""
-    params = jax.device_get(params)
-    names = {
-        ("attention", "norm"): "input_layernorm",
-        ("attention", "query"): "self_attn.q_proj",
-        ("attention", "key"): "self_attn.k_proj",
-        ("attention", "value"): "self_attn.v_proj",
-        ("attention", "output"): "self_attn.o_proj",
-        ("attention", "query_norm"): "self_attn.q_norm",
-        ("attention", "key_norm"): "self_attn.k_norm",
-        ("mlp", "norm"): "post_attention_layernorm",
-        ("mlp", "gate"): "mlp.gate_proj",
-        ("mlp", "up"): "mlp.up_proj",
-        ("mlp", "down"): "mlp.down_proj",
-    }
-    named = {
-        "model.embed_tokens.weight": params["embedding"],
-        "model.norm.weight": params["norm"]["scale"],
-    }
-    if not architecture.tied:
-        named["lm_head.weight"] = params["unembedding"]
-    for (half, part), theirs in names.items():
-        (stacked,) = params["layers"][half][part].values()
-        for layer, values in enumerate(stacked):
-            named[f"model.layers.{layer}.{theirs}.weight"] = values.T  # theirs is [out, in]
-    return named
 
 
 def measure(size: Size, rounds: int) -> str:

@@ -55,7 +55,11 @@ def attention(
 
 
 def cached_attention(
-    query: Array, keys: Sequence[Array], values: Sequence[Array], positions: Array
+    query: Array,
+    keys: Sequence[Array],
+    values: Sequence[Array],
+    positions: Array,
+    rows: Array | None = None,
 ) -> Array:
     """Attention of new tokens to a cache in blocks, of which only those in use are read.
 
@@ -64,6 +68,7 @@ def cached_attention(
       keys, values: blocks [B, K, size, head_dim] that follow one another, S slots in all.
       positions: [B, T]; a query sees the slots up to its own. At or past S: of no interest, the
         query sees whatever is read for the others.
+      rows: [B], where the cache has more rows: which of them each row of queries sees.
 
     Returns:
       [B, H, T, head_dim], as of `attention`.
@@ -75,14 +80,18 @@ def cached_attention(
     def over(
         count: int, query: Array, keys: Sequence[Array], values: Sequence[Array], positions: Array
     ) -> Array:
+        keys, values = (
+            [block if rows is None else block[rows] for block in blocks[:count]]
+            for blocks in (keys, values)
+        )
         grouped = query.reshape(B, K, H // K, T, head_dim)
-        scores = jnp.concatenate([_scores(grouped, key) for key in keys[:count]], axis=-1)
+        scores = jnp.concatenate([_scores(grouped, key) for key in keys], axis=-1)
         visible = jnp.arange(ends[count - 1]) <= positions[:, None, None, :, None]
         weights = _softmax(scores, visible, query).astype(query.dtype)
         parts = jnp.split(weights, ends[: count - 1], axis=-1)
         outs = [
             jnp.einsum("bkgts,bksd->bkgtd", part, value)
-            for part, value in zip(parts, values, strict=False)
+            for part, value in zip(parts, values, strict=True)
         ]
         return sum(outs).reshape(B, H, T, head_dim)
 

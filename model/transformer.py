@@ -69,7 +69,12 @@ def hidden_states(
 
 
 def hidden_states_cached(
-    params: dict[str, Any], config: ModelConfig, tokens: Array, positions: Array, cache: Cache
+    params: dict[str, Any],
+    config: ModelConfig,
+    tokens: Array,
+    positions: Array,
+    cache: Cache,
+    rows: Array | None = None,
 ) -> tuple[Array, Cache]:
     """Final hidden states of new tokens that also see what `cache` holds.
 
@@ -78,6 +83,7 @@ def hidden_states_cached(
       positions: [B, T] int32, their places in the sequence, rising within a row; also the slots
         of the cache they are written to. Slots at or past S are dropped, not written.
       cache: keys and values as made by `empty_cache`.
+      rows: [B] int32, where the cache has more rows: which of them each row of tokens goes to.
 
     Returns:
       [B, T, D] as of `hidden_states`, and the cache with the new tokens in it.
@@ -90,10 +96,10 @@ def hidden_states_cached(
 
         def attend(query: Array, key: Array, value: Array) -> tuple[Array, Cache]:
             new = {
-                "key": _written(cached["key"], key, positions),
-                "value": _written(cached["value"], value, positions),
+                "key": _written(cached["key"], key, positions, rows),
+                "value": _written(cached["value"], value, positions, rows),
             }
-            return cached_attention(query, new["key"], new["value"], positions), new
+            return cached_attention(query, new["key"], new["value"], positions, rows), new
 
         return _layer(weights, config, x, rotary, attend)
 
@@ -117,13 +123,15 @@ def logits(params: dict[str, Any], hidden: Array) -> Array:
 def empty_cache(config: ModelConfig, batch: int, length: int) -> Cache:
     """Zeroed keys and values of `length` slots, in config.dtype.
 
-    Blocks double in size, so that a few of them suffice for any length and at most half of what is
-    read is not in use yet. Layers are apart unless config.scan, so that a loop over tokens can
+    Blocks end at powers of two and half-way between, so that a few of them suffice for any length
+    and at most a third of what is read is not in use yet. Layers are apart unless config.scan, so that a loop over tokens can
     update each in place.
     """
     ends = [0]
     while ends[-1] < length:
-        ends.append(min(length, max(_SMALLEST_BLOCK, 2 * ends[-1])))
+        power = ends[-1] & (ends[-1] - 1) == 0
+        grown = ends[-1] * 3 // 2 if power else ends[-1] * 4 // 3
+        ends.append(min(length, max(_SMALLEST_BLOCK, grown)))
 
     def pair(*leading: int) -> dict[str, tuple[Array, ...]]:
         shapes = [
@@ -138,9 +146,11 @@ def empty_cache(config: ModelConfig, batch: int, length: int) -> Cache:
     return pair(config.layers) if config.scan else [pair() for _ in range(config.layers)]
 
 
-def _written(blocks: tuple[Array, ...], new: Array, positions: Array) -> tuple[Array, ...]:
-    """Blocks of a cache with new [B, K, T, head_dim] at positions [B, T]."""
-    rows = jnp.arange(len(new))[:, None]
+def _written(
+    blocks: tuple[Array, ...], new: Array, positions: Array, rows: Array | None
+) -> tuple[Array, ...]:
+    """Blocks of a cache with new [B, K, T, head_dim] at positions [B, T] of rows [B]."""
+    rows = (jnp.arange(len(new)) if rows is None else rows)[:, None]
     new = new.swapaxes(1, 2)  # advanced indices around a slice come first: [B, T, K, head_dim]
     written, start = [], 0
     for block in blocks:

@@ -21,7 +21,7 @@ import dataclasses
 import functools
 import itertools
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -136,7 +136,6 @@ class _Writing:
     stops: _Stops
     most: int
     read: int = 0
-    source: int = -1
 
     @property
     def begun(self) -> bool:
@@ -188,9 +187,7 @@ class Engine:
         if slots % self._parts:
             raise ValueError(f"{slots} slots do not divide over {self._parts} devices")
         self._by_slot = NamedSharding(self._mesh, PartitionSpec(axes))
-        self._prepare, self._insert, self._advance = _compiled(
-            self._config, tokenizer.vocab_size, steps, self._mesh
-        )
+        self._compiled = _compiled(self._config, tokenizer.vocab_size, steps, self._mesh)
         with jax.set_mesh(self._mesh):
             self._state = jax.jit(
                 lambda: device.empty_slots(self._config, slots, self.length),
@@ -200,6 +197,7 @@ class Engine:
         self._at: list[_Writing | None] = [None] * slots
         # What the cache of each slot holds, and when it was last of use.
         self._held = np.full((slots, self.length), -1, np.int32)
+        self._reading = np.full((slots, self.length), -1, np.int32)  # prompts on their way there
         self._used = np.zeros(slots, np.int64)
         self._clock = itertools.count(1)
         self.tokens_read = 0
@@ -217,7 +215,7 @@ class Engine:
         places = shardings(parameters(self._config), self._mesh)
         with jax.set_mesh(self._mesh):
             placed = jax.device_put(params, places)
-            self._params = self._prepare(placed)
+            self._params = self._compiled.prepare(placed)
 
     def forget(self) -> None:
         """No prompt that comes takes anything over from texts that are finished."""
@@ -233,9 +231,11 @@ class Engine:
             for size in _pieces(self.length):
                 for R in {1, _rows_at_a_time(size, per)}:
                     rows = jax.device_put(self._rows(nobody, R, size), self._by_slot)
-                    self._state = self._insert(self._params, self._state, rows)
+                    self._state = self._compiled.insert(self._params, self._state, rows)
+            for part in range(self._parts):
+                self._copy(part, 0, 0)
             active = jax.device_put(np.zeros(len(self._at), bool), self._by_slot)
-            self._state, _ = self._advance(self._params, self._state, active, np.int32(0))
+            self._state, _ = self._compiled.advance(self._params, self._state, active, np.int32(0))
 
     @property
     def busy(self) -> bool:
@@ -296,7 +296,7 @@ class Engine:
                 return []
             count = np.int32(max(writing.left for writing in self._at if writing))
             active = jax.device_put(active, self._by_slot)
-            self._state, written = self._advance(self._params, self._state, active, count)
+            self._state, written = self._compiled.advance(self._params, self._state, active, count)
             written = jax.device_get(written)
         return self._hand_out(*written)
 
@@ -315,20 +315,25 @@ class Engine:
         writing = self._at[slot]
         request, completion = writing.request, writing.completion
         P = len(request.prompt)
-        for token, log_prob in zip(tokens, log_probs, strict=True):
-            self._held[slot, P + len(completion.tokens)] = token
-            completion.tokens.append(token)
-            completion.log_probs.append(log_prob)
-            completion.stopped_by = writing.stops.found(token)
-            if completion.stopped_by is not None:
-                return self._finish(slot, "stop")
-            if writing.left == 0:
-                return self._finish(slot, "length")
-        return None
+        count = len(tokens)
+        if request.stop:
+            for count, token in enumerate(tokens, start=1):  # noqa: B007 - where it ends counts
+                completion.stopped_by = writing.stops.found(token)
+                if completion.stopped_by is not None:
+                    break
+        start = P + len(completion.tokens)
+        self._held[slot, start : start + count] = tokens[:count]
+        completion.tokens += tokens[:count]
+        completion.log_probs += log_probs[:count]
+        if completion.stopped_by is not None:
+            self._finish(slot, "stop")
+        elif writing.left == 0:
+            self._finish(slot, "length")
 
     def _finish(self, slot: int, reason: str) -> None:
         self._at[slot].completion.finish_reason = reason
         self._at[slot] = None
+        self._reading[slot] = -1
         self._used[slot] = next(self._clock)
 
     def _admit(self) -> None:
@@ -346,48 +351,38 @@ class Engine:
 
     def _place(self, writing: _Writing) -> bool:
         """Finds a slot, and the longest beginning of the prompt that some slot holds."""
-        # A slot that another is about to be copied from must wait until it has been.
-        sources = {other.source for other in self._at if other}
-        free = [s for s, other in enumerate(self._at) if other is None and s not in sources]
-        if not free:
+        free = np.array([slot for slot, other in enumerate(self._at) if other is None], int)
+        if not len(free):
             return False
         prompt = np.asarray(writing.request.prompt, np.int32)
-        P = len(prompt)
         # The last token of the prompt is always read: the first that is written depends on it.
-        same = self._held[:, : P - 1] == prompt[:-1]
-        common = np.where(same.all(axis=1), P - 1, same.argmin(axis=1)) if P > 1 else 0
-        common = np.broadcast_to(common, len(self._at))
-        per = len(self._at) // self._parts
-
-        def reuse(slot: int) -> int:
-            part = slot // per
-            return common[part * per : (part + 1) * per].max()
-
-        held = (self._held >= 0).sum(axis=1)
-        # Its own keys and values if the prompt goes on from them; else the slot idle the longest.
-        slot = max(free, key=lambda s: (reuse(s), common[s] == reuse(s) == held[s], -self._used[s]))
-        part = slot // per
-        source = (
-            slot
-            if common[slot] == reuse(slot)
-            else part * per + int(common[part * per : (part + 1) * per].argmax())
-        )
-        if self._better_later(prompt, int(common[source])):
-            return False
-        writing.read, writing.source = int(common[source]), source
-        self._held[slot] = -1  # until it has been read
+        common = _common(self._held, prompt[:-1]).reshape(self._parts, -1)
+        if _common(self._reading, prompt[:-1]).max() > common.max() + _SMALLEST_PIECE:
+            return False  # better when that prompt has been read
+        # Slots can only be copied within their part.
+        part = free // common.shape[1]
+        best = common.max(axis=1)[part]
+        goes_on = (common.flat[free] == best) & (best == (self._held[free] >= 0).sum(axis=1))
+        # Of the longest, a slot whose own tokens the prompt goes on from, or that rests longest.
+        slot = int(free[np.lexsort((self._used[free], ~goes_on, -best))[0]])
+        part = slot // common.shape[1]
+        source, writing.read = int(common[part].argmax()), int(common[part].max())
+        if common.flat[slot] < writing.read:
+            self._copy(part, source, slot % common.shape[1])
+        self._held[slot] = -1
+        self._held[slot, : writing.read] = prompt[: writing.read]
+        self._reading[slot, : len(prompt)] = prompt
         self._at[slot] = writing
         self._used[slot] = next(self._clock)
         return True
 
-    def _better_later(self, prompt: np.ndarray, common: int) -> bool:
-        """Whether a prompt that is about to be read begins as this one does for longer than any
-        that has been read."""
-        return any(
-            _common(writing.request.prompt, prompt[:-1]) > common + _SMALLEST_PIECE
-            for writing in self._at
-            if writing and not writing.begun
-        )
+    def _copy(self, part: int, source: int, target: int) -> None:
+        per = len(self._at) // self._parts
+        sources = np.zeros(self._parts, np.int32)
+        targets = np.full(self._parts, per, np.int32)  # none
+        sources[part], targets[part] = source, target
+        pair = jax.device_put((sources, targets), self._by_slot)
+        self._state = self._compiled.copy(self._state, *pair)
 
     def _read(self, unread: list[int]) -> None:
         """Reads the next piece of the prompt of each of these slots."""
@@ -407,7 +402,7 @@ class Engine:
                 by_part = [part[R:] for part in by_part]
                 rows = self._rows(batch, R, size)
                 rows = jax.device_put(rows, self._by_slot)
-                self._state = self._insert(self._params, self._state, rows)
+                self._state = self._compiled.insert(self._params, self._state, rows)
                 # Waiting for each: with many independent calls in flight, the sums over several
                 # CPU devices can wait for one another for ever.
                 jax.block_until_ready(self._state.running)
@@ -418,7 +413,7 @@ class Engine:
         whole = np.zeros(n, np.int32)
         real = np.zeros(n, np.float32)
         rows = Rows(
-            np.zeros((n, size), np.int32), whole, whole.copy(), whole.copy(), whole.copy(),
+            np.zeros((n, size), np.int32), whole, whole.copy(), whole.copy(),
             np.zeros(n, bool), np.zeros(n, np.uint32),
             Sampling(real, whole.copy(), real.copy(), real.copy()),
             Limits(whole.copy(), np.full((n, STOPS), -1, np.int32)),
@@ -431,7 +426,7 @@ class Engine:
                 self.tokens_read += count
                 rows.tokens[r, :count] = request.prompt[start : start + count]
                 rows.count[r], rows.start[r] = count, start
-                rows.slot[r], rows.source[r] = slot % per, writing.source % per
+                rows.slot[r] = slot % per
                 rows.final[r] = start + count == P
                 rows.seed[r] = request.seed
                 for array, name in zip(rows.settings, Sampling._fields, strict=True):
@@ -440,17 +435,25 @@ class Engine:
                 ids = writing.stops.ids[:STOPS]
                 rows.limits.stops[r, : len(ids)] = ids
                 self._held[slot, : start + count] = request.prompt[: start + count]
-                writing.read, writing.source = start + count, slot
+                writing.read = start + count
+                if writing.begun:
+                    self._reading[slot] = -1
         return rows
 
 
+class _Compiled(NamedTuple):
+    """prepare: parameters -> parameters as the others take them; insert, advance and copy: see
+    serve.slots, with parameters before slots where they need them."""
+
+    prepare: Callable
+    insert: Callable
+    advance: Callable
+    copy: Callable
+
+
 @functools.cache
-def _compiled(
-    config: ModelConfig, vocab_size: int, steps: int, mesh: Mesh
-) -> tuple[Callable, Callable, Callable]:
-    """The jitted functions, shared by all engines they fit: parameters -> parameters as the next
-    two take them; (parameters, slots, rows) -> slots; (parameters, slots, active, count) -> slots
-    and what was written."""
+def _compiled(config: ModelConfig, vocab_size: int, steps: int, mesh: Mesh) -> _Compiled:
+    """The jitted functions, shared by all engines they fit."""
 
     def insert(params: Any, slots: Slots, rows: Rows) -> Slots:
         return device.insert(params, config, slots, rows, vocab_size)
@@ -458,7 +461,7 @@ def _compiled(
     def advance(params: Any, slots: Slots, active: Any, count: Any) -> tuple[Slots, Written]:
         return device.advance(params, config, slots, active, count, steps, vocab_size)
 
-    axes = RULES["batch"]
+    axes, copy = RULES["batch"], device.copy
     if any(mesh.shape[axis] > 1 for axis in axes):
         # Each device has slots of its own and never hears of the others'.
         mine, whole = PartitionSpec(axes), PartitionSpec()
@@ -471,15 +474,21 @@ def _compiled(
             in_specs=(whole, mine, mine, whole),
             out_specs=(mine, PartitionSpec(None, axes)),
         )
-    prepare = jax.jit(lambda params: unstacked(params, config))
-    return prepare, jax.jit(insert, donate_argnums=1), jax.jit(advance, donate_argnums=1)
+        copy = over_devices(copy, in_specs=(mine, mine, mine), out_specs=mine)
+    return _Compiled(
+        prepare=jax.jit(lambda params: unstacked(params, config)),
+        insert=jax.jit(insert, donate_argnums=1),
+        advance=jax.jit(advance, donate_argnums=1),
+        copy=jax.jit(copy, donate_argnums=0),
+    )
 
 
-def _common(one: np.ndarray, other: np.ndarray) -> int:
-    """How many tokens two rows have in common at their beginning."""
-    n = min(len(one), len(other))
-    differing = np.flatnonzero(one[:n] != other[:n])
-    return int(differing[0]) if len(differing) else n
+def _common(held: np.ndarray, prompt: np.ndarray) -> np.ndarray:
+    """How many tokens each row [S, length] begins with that a prompt begins with: [S]."""
+    if not len(prompt):
+        return np.zeros(len(held), int)
+    same = held[:, : len(prompt)] == prompt
+    return np.where(same.all(axis=1), len(prompt), same.argmin(axis=1))
 
 
 def _pieces(length: int) -> list[int]:

@@ -18,10 +18,13 @@ def load(workdir: str | os.PathLike, stage: str = "base", mesh: Mesh | None = No
 
 
 def decoding_mesh(slots: int = 1) -> Mesh:
-    """All devices, as is fastest for writing `slots` texts at a time."""
-    devices = len(jax.devices())
-    if jax.devices()[0].platform == "cpu" and slots % devices == 0:
-        # Rows are what a CPU is short of: each core writes texts of its own.
-        return make_mesh(data=-1, fsdp=1, tensor=1)
-    # Bound by the bandwidth at which weights are read; this adds up that of every device.
-    return make_mesh(data=1, fsdp=1, tensor=-1)
+    """The devices, laid out as is fastest for writing `slots` texts at a time."""
+    devices = jax.devices()
+    if devices[0].platform != "cpu":
+        # Bound by the bandwidth at which weights are read, and this adds up that of every device.
+        return make_mesh(data=1, fsdp=1, tensor=-1)
+    # Sums over the devices of a CPU take longer than what they save. Each writes texts of its own;
+    # where there are too few texts for that, one of them works, with all cores.
+    if slots % len(devices):
+        devices = devices[:1]
+    return make_mesh(data=-1, fsdp=1, tensor=1, devices=devices)

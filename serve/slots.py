@@ -39,18 +39,17 @@ class Slots(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """R pieces of prompts, each to be read into a slot.
+    """R pieces of prompts, each to be read into a slot of its own.
 
     tokens [R, P] are followed by anything from `count` [R] on; a row with count 0 changes nothing.
-    Row r starts at position start[r] of slot[r]; what comes before it is that of source[r], which
-    may be the same slot. Where `final`, the prompt is complete and its slot begins to write.
+    Row r goes to the positions of slot[r] from start[r] on; those before are read already. Where
+    `final`, the prompt is complete and its slot begins to write.
     """
 
     tokens: Array
     count: Array
     start: Array
     slot: Array
-    source: Array
     final: Array
     seed: Array
     settings: Sampling
@@ -82,20 +81,33 @@ def insert(
     params: dict[str, Any], config: ModelConfig, slots: Slots, rows: Rows, vocab_size: int
 ) -> Slots:
     """Reads each row into its slot and, where it is final, chooses the first token after it."""
-    P = rows.tokens.shape[1]
-    before, S = slots.decoding, len(slots.running)
-    cache = jax.tree.map(lambda x: x[rows.source], before.cache)
-    positions = rows.start[:, None] + jnp.arange(P, dtype=jnp.int32)
-    hidden, cache = hidden_states_cached(params, config, rows.tokens, positions, cache)
+    before, offsets = slots.decoding, jnp.arange(rows.tokens.shape[1])
+    positions = rows.start[:, None] + offsets
+    # Past the end of the cache, where nothing is written: what follows a row's tokens.
+    positions = jnp.where(offsets < rows.count[:, None], positions, config.context)
+    hidden, cache = hidden_states_cached(
+        params, config, rows.tokens, positions, before.cache, rows.slot
+    )
     last = jnp.take_along_axis(hidden, (rows.count - 1)[:, None, None], axis=1)[:, 0]
     keys = jax.vmap(jax.random.key)(rows.seed)
     position = rows.start + rows.count
     token, log_prob = decode.choose_next(params, last, position, keys, rows.settings, vocab_size)
-    new = Slots(
-        Decoding(cache, token, position, keys, log_prob), rows.settings, rows.limits, rows.final
+    chosen = Decoding(None, token, position, keys, log_prob)
+    new = Slots(chosen, rows.settings, rows.limits, rows.final)
+    target = jnp.where(rows.count > 0, rows.slot, len(slots.running))
+    slots = jax.tree.map(
+        lambda old, row: old.at[target].set(row, mode="drop"),
+        slots._replace(decoding=before._replace(cache=None)),
+        new,
     )
-    target = jnp.where(rows.count > 0, rows.slot, S)
-    return jax.tree.map(lambda old, row: old.at[target].set(row, mode="drop"), slots, new)
+    return slots._replace(decoding=slots.decoding._replace(cache=cache))
+
+
+def copy(slots: Slots, source: Array, target: Array) -> Slots:
+    """Gives the slot target[0] the keys and values of the slot source[0]; past the last slot: none
+    is changed."""
+    cache = jax.tree.map(lambda x: x.at[target].set(x[source], mode="drop"), slots.decoding.cache)
+    return slots._replace(decoding=slots.decoding._replace(cache=cache))
 
 
 def advance(

@@ -177,7 +177,7 @@ class CacheTest(parameterized.TestCase):
             cache = empty_cache(config, 3, 14)
         blocks = [block.shape for block in (cache if scan else cache[1])["key"]]
         layers = (2,) if scan else ()
-        self.assertEqual(blocks, [(*layers, 3, 2, size, 8) for size in (4, 4, 6)])
+        self.assertEqual(blocks, [(*layers, 3, 2, size, 8) for size in (4, 2, 2, 4, 2)])
         seen = np.zeros((3, T), bool)
         # Row by row: where each of three pieces of four tokens begins. Rows overlap themselves,
         # which writes the same keys and values again.
