@@ -1,7 +1,7 @@
 """The names by which stages meet: a crawl made for the run, and what the web pipeline makes of it.
 
-    web_crawl/  pages in WARC; labels.jsonl, quality.jsonl, blocklists/    data.world.web
-    web/        documents/, dropped.parquet/, stats.json, report.html      data.web.pipeline
+web_crawl/  pages in WARC; labels.jsonl, quality.jsonl, blocklists/    data.world.web
+web/        documents/, dropped.parquet/, stats.json, report.html      data.web.pipeline
 """
 
 CRAWL = "web_crawl"
