@@ -133,8 +133,9 @@ def as_text(account: dict[str, Any]) -> str:
         lines.append(
             f"{row['step']:18}{row['pages']:>10,}{row['bytes']:>16,}{row['tokens']:>14,}  {reasons}"
         )
-    if account["not_pages"]:
-        lines.append("not pages: " + json.dumps(account["not_pages"]))
+    for key, name in (("recovered", "recovered"), ("not_pages", "not pages")):
+        if account[key]:
+            lines.append(f"{name}: {json.dumps(account[key])}")
     return "\n".join(lines)
 
 

@@ -93,9 +93,15 @@ def _funnel_table(account: Mapping[str, Any]) -> str:
         ]
         for row in account["funnel"]
     ]
-    other = ", ".join(f"{name} {number:,}" for name, number in account["not_pages"].items())
-    note = f"<p>Read besides pages: {html.escape(other)}.</p>" if other else ""
-    return _table(["after", "pages", "bytes", "tokens", "dropped there"], rows, "reasons") + note
+    notes = []
+    for key, name in (
+        ("recovered", "Wrong with pages that came through all the same"),
+        ("not_pages", "Read besides pages"),
+    ):
+        counts = ", ".join(f"{what} {number:,}" for what, number in account[key].items())
+        notes.append(f"<p>{name}: {html.escape(counts)}.</p>" if counts else "")
+    table = _table(["after", "pages", "bytes", "tokens", "dropped there"], rows, "reasons")
+    return "\n".join([table, *notes])
 
 
 def _precision_table(figures: Mapping[str, float]) -> str:

@@ -41,7 +41,8 @@ class Document:
     text: str | None
     charset: str = ""
     problem: Drop | None = None
-    is_misdeclared: bool = False
+    # What is wrong with the page and does not keep it from being read.
+    oddities: tuple[str, ...] = ()
     words: list[str] | None = None
     language: str = ""
     language_score: float | None = None
@@ -65,6 +66,9 @@ class Document:
         if text != self.text:
             self.text, self.words = text, None
 
+
+WRONG_CHARSET = "wrong_charset"
+OWN_ENTITIES = "own_entities"
 
 # Pages that a step may fail on before it is asked whether it fails on most.
 _FAILURES = 20
@@ -142,8 +146,8 @@ class Chain:
             if document.text is not before:
                 size = document.size()
             tally.left(name, size, document.text is not None)
-        if document.is_misdeclared:
-            tally.counts["recovered/wrong_charset"] += 1
+        for oddity in document.oddities:
+            tally.counts[f"recovered/{oddity}"] += 1
         timed(tally, NEAR, self._sign, document)
         return None
 
@@ -199,7 +203,7 @@ class Chain:
     def _extract(self, document: Document) -> Drop | None:
         if document.html is None:
             return None  # it came as text
-        document.is_misdeclared = is_misdeclared(document.html, document.charset)
+        document.oddities = oddities(document.html, document.charset)
         found = self._sandbox.text_of(document.html, document.charset or None)
         if isinstance(found, Drop):
             return found
@@ -245,6 +249,19 @@ def _read(document: Document) -> Drop | None:
     elif document.problem is None and "\0" in document.text:
         return Drop(READ, "nul_bytes", document.text.count("\0"))
     return document.problem
+
+
+def oddities(html: bytes, charset: str) -> tuple[str, ...]:
+    """What of a page is wrong, or hostile, and harmless to this pipeline.
+
+    WRONG_CHARSET: see `is_misdeclared`. OWN_ENTITIES: the page declares entities, which HTML does
+    not have; a billion laughs is made of them. They are not expanded.
+    """
+    found = {
+        WRONG_CHARSET: is_misdeclared(html, charset),
+        OWN_ENTITIES: b"<!ENTITY" in html,
+    }
+    return tuple(name for name, is_so in found.items() if is_so)
 
 
 def is_misdeclared(html: bytes, charset: str) -> bool:

@@ -18,53 +18,12 @@ from apache_beam.testing import util as testing
 from configs import defaults
 from data import sources
 from data.errors import InputError
-from data.web import funnel, graph, layout, passes, pipeline, responses, settings, sinks, warc
+from data.web import funnel, graph, layout, passes, pipeline, settings, sinks
 from tests.data.web import crawls
 from tests.data.web.crawls import article
 
 # Most of these tests are not about extraction: the engine that starts faster will do.
 FAST = settings.Settings(extraction=settings.Extraction(engine="resiliparse"))
-
-
-def hostile_crawl() -> tuple[bytes, dict[str, str]]:
-    """A WARC file of what crawls bring home, and what is to become of each page ("": kept)."""
-    good = crawls.html(article(1))
-    bomb = gzip.compress(b"<p>" + bytes(50_000_000))
-    deep = b"<div>" * 10_000 + b"<p>x" + b"</div>" * 10_000
-    laughs = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 9))
-    entities = f'<!DOCTYPE x [<!ENTITY l0 "ha">{laughs}]><html><p>&l8;</p></html>'.encode()
-    blocks = {
-        "good": (crawls.http(good), ""),
-        "big": (crawls.http(bytes(200_000_000)), warc.OVERSIZE),
-        "nul": (crawls.http(good.replace(b"river", b"ri\0ver")), "nul_bytes"),
-        "bomb": (crawls.http(bomb, "Content-Encoding: gzip"), responses.ENCODING_BOMB),
-        "damaged": (
-            crawls.http(b"\x1f\x8b\x08oh", "Content-Encoding: gzip"),
-            responses.BAD_ENCODING,
-        ),
-        "deep": (crawls.http(deep), None),
-        "laughs": (crawls.http(entities), None),
-        "charset": (
-            crawls.http(
-                crawls.html(article(2) + "\nÀ bientôt, chère élève, à côté du café.")
-                .decode()
-                .encode("latin-1"),
-                "Content-Type: text/html; charset=utf-8",
-            ),
-            "",
-        ),
-        "missing": (crawls.http(good, status="404 Not Found"), responses.STATUS),
-        "no_http": (b"hello", responses.BAD_HTTP),
-        "pdf": (crawls.http(b"%PDF", "Content-Type: application/pdf"), responses.CONTENT_TYPE),
-    }
-    content = crawls.record("x", b"software: y", kind="warcinfo")
-    for name, (block, _) in blocks.items():
-        content += crawls.record(f"http://{name}.example/", block)
-    content += crawls.record("http://length.example/", crawls.http(good), length=10)
-    content += crawls.record("http://request.example/", b"GET /", kind="request")
-    content += crawls.record("http://cut.example/", crawls.http(os.urandom(9000)))[:-4000]
-    expected = {name: outcome for name, (_, outcome) in blocks.items()}
-    return content, expected | {"length": warc.WRONG_LENGTH, "cut": warc.TRUNCATED}
 
 
 class PipelineTest(parameterized.TestCase):
@@ -157,30 +116,6 @@ class PipelineTest(parameterized.TestCase):
         ]
         self.assertEqual([row["text"] for row in read], [row["text"] for row in parquet])
         self.assertEqual([row["url"] for row in read], [row["url"] for row in parquet])
-
-    def test_hostile_pages_are_each_counted_and_harm_nobody(self):
-        content, expected = hostile_crawl()
-        self.write("hostile.warc.gz", content)
-        started = time.process_time()
-        output = self.build("out", settings.Settings())
-        self.assertLess(time.process_time() - started, 30)
-        account = sinks.read_json(f"{output}/{layout.STATS}")
-        dropped = {row["url"]: row["reason"] for row in ledger(output)}
-        kept = {row["url"] for row in documents(output)}
-        for name, reason in expected.items():
-            url = f"http://{name}.example/"
-            if reason == "":
-                self.assertIn(url, kept)
-            elif reason is None:
-                self.assertFalse(dropped[url].startswith("failed"), dropped[url])
-            else:
-                self.assertEqual(dropped[url], reason)
-        self.assertEqual(len(kept) + len(dropped), len(expected))
-        self.assertEqual(account["pages_in"], len(expected))
-        self.assertEqual(account["not_pages"], {"records: request": 1, "records: warcinfo": 1})
-        self.assertEqual(account["recovered"], {"wrong_charset": 1})
-        text = next(row["text"] for row in documents(output) if "charset" in row["url"])
-        self.assertIn("chère élève", text)
 
     def test_killed_at_any_moment_and_started_again(self):
         shards = 6
