@@ -203,6 +203,8 @@ def _exchange(asked: Any, answer: Any, reasoning: str = "") -> dict:
 def _openai(record: dict) -> dict:
     if record.get("label") is False:
         raise Malformed("its label says that the answer is bad")
+    if "ranking" in record:
+        raise Malformed("it ranks answers, which is for a reward model")
     return record
 
 

@@ -1,30 +1,59 @@
 """Talking to a trained model in the terminal.
 
-    python -m serve.chat --workdir=runs/laptop --base
+    python -m serve.chat --workdir=runs/laptop
+    python -m serve.chat --workdir=runs/laptop --tools=python,search
+    python -m serve.chat --workdir=runs/laptop --prompt="Who are you?"
     python -m serve.chat --workdir=runs/laptop --base --prompt="The capital of France is"
 
-With --base, the base model goes on with a text. --prompt completes one text, printing what the
-model adds, and exits; without it every line typed is completed. Ctrl-C stops a completion, Ctrl-D
-(or the end of the input) ends the program.
+A conversation with the run's chat model: every line typed (or read from a pipe) is answered. /help
+lists what else can be typed. Ctrl-C stops an answer, Ctrl-D ends the program. What the model
+thinks, the calls of tools and what they return stand beside the answer, dimmed. When the context is
+full the oldest exchanges are left out, which is said.
+
+With --prompt there is one answer, alone on standard output; everything else goes to standard error.
+
+With --base, the base model goes on with a text: with that of --prompt, or with every line.
 """
 
+import contextlib
+import pathlib
+import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable
 
-import jax
 from absl import app, flags, logging
 
 from data.errors import InputError, one_line_errors
-from model.sampling import Sampling, sampling
-from serve.complete import completion, prompt_ids, text_pieces
-from serve.load import Trained, decoding_mesh, load
+from model.sampling import check_sampling
+from serve.conversation import Conversation
+from serve.engine import Engine, Request
+from serve.load import load, read_config
+from serve.pieces import stream_text
+from serve.terminal import Display, noting_interrupts, prepare_streams, read_line, write
+from serve.tools.resolve import resolve
+from serve.tools.tool import Tool
+from serve.turns import Bounds, Event, Turns
 
 WORKDIR = flags.DEFINE_string("workdir", None, "The run's folder.")
+STAGE = flags.DEFINE_string(
+    "stage", None, "The stage whose newest model is used. Default: chat, and base with --base."
+)
 BASE = flags.DEFINE_bool("base", False, "Complete text with the base model.")
 PROMPT = flags.DEFINE_string(
-    "prompt", None, "Complete this text and exit; of an empty one, the model writes a beginning."
+    "prompt", None, "Answer this (or complete it, even if it is empty) and exit."
 )
-TEMPERATURE = flags.DEFINE_float("temperature", 0.8, "0 takes the most likely token.")
+SYSTEM = flags.DEFINE_string("system", "", "The system message.")
+TOOLS = flags.DEFINE_list("tools", [], "What the model may call: python, search, or both.")
+DOCUMENTS = flags.DEFINE_string(
+    "documents", "", "What to search: a folder, file or glob. Default: what the run was trained on."
+)
+HIDE_THINKING = flags.DEFINE_bool("hide_thinking", False, "Show no steps before the answer.")
+TEMPERATURE = flags.DEFINE_float(
+    "temperature",
+    None,
+    "0 takes the most likely token. Default: 0 for one answer, where the best is wanted; 0.6 in a "
+    "conversation, where /retry should give another; 0.8 with --base.",
+)
 TOP_K = flags.DEFINE_integer("top_k", 0, "Only the k most likely tokens; 0: no limit.")
 TOP_P = flags.DEFINE_float(
     "top_p", 0.95, "The fewest most likely tokens that together have this probability."
@@ -33,85 +62,218 @@ MIN_P = flags.DEFINE_float(
     "min_p", 0.0, "Only tokens at least this fraction as likely as the most likely one."
 )
 SEED = flags.DEFINE_integer(
-    "seed", 0, "Of the choice of tokens; line n, counted from 0, has seed + n."
+    "seed", 0, "Of the choice of tokens; answer n, counted from 0, has seed + n."
 )
-MAX_TOKENS = flags.DEFINE_integer("max_tokens", 256, "Most tokens to write.")
+MAX_TOKENS = flags.DEFINE_integer("max_tokens", 512, "Most tokens to write at a time.")
 
-# A terminal obeys control characters, and a model may have learnt some: they are shown instead.
-_SHOWN = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
-_SHOWN = {code: shown for code, shown in _SHOWN.items() if chr(code) not in "\n\t"}
+# Tokens between two looks at the keyboard and the screen.
+_STEPS = 4
+# Most tokens of what a call returns; half of a small context.
+_RESULT_TOKENS = 256
+
+_HELP = """/clear         begins a new conversation
+/retry         answers the last message again
+/system TEXT   sets the system message from now on; without a text there is none
+/help          shows this
+Ctrl-C stops an answer, Ctrl-D ends the program. To say something that begins with /, put a space
+before it."""
+_COMMAND = re.compile(r"/([a-z]+)(?:\s+(.*))?", re.DOTALL)
 
 
 def main(argv: list[str]) -> None:
     logging.set_verbosity(logging.WARNING)
-    with one_line_errors():
-        settings = _settings(argv)
-        sys.stdout.reconfigure(errors="backslashreplace")
-        with jax.set_mesh(decoding_mesh()):
-            trained = load(WORKDIR.value, "base")
-            if PROMPT.value is not None:
-                _complete(trained, PROMPT.value, settings, SEED.value)
+    with one_line_errors(), contextlib.ExitStack() as closing:
+        stage, settings = _checked(argv)
+        prepare_streams()
+        config = read_config(WORKDIR.value, stage)
+        tools = resolve(TOOLS.value, WORKDIR.value, config, DOCUMENTS.value)
+        for tool in tools:
+            closing.callback(tool.close)
+        trained = load(WORKDIR.value, stage)
+        about = [f"{WORKDIR.value}: the model of the stage {stage}, step {trained.step}"]
+        for line in (*about, *(tool.about for tool in tools)):
+            print(line, file=sys.stderr)
+        engine = Engine(
+            trained.params, trained.architecture, trained.tokenizer, slots=1, steps=_STEPS
+        )
+        if BASE.value:
+            _complete(engine, settings)
+        else:
+            closing.enter_context(contextlib.closing(turns := _turns(engine, tools)))
+            room = min(MAX_TOKENS.value, engine.length // 2)
+            declarations = [tool.declaration for tool in tools]
+            conversation = Conversation(
+                turns, engine.tokenizer, engine.length, room, declarations, SYSTEM.value
+            )
+            if PROMPT.value is None:
+                _Chat(conversation, settings).run()
             else:
-                _complete_lines(trained, settings)
+                _answer_once(conversation, settings)
 
 
-def _settings(argv: list[str]) -> Sampling:
-    """The flags, checked before anything is loaded."""
+def _checked(argv: list[str]) -> tuple[str, dict[str, float]]:
+    """The stage and the settings of sampling that the flags say, before anything is loaded."""
     if len(argv) > 1:
-        raise InputError(f'unexpected argument {argv[1]!r}; a text to complete is --prompt="..."')
+        raise InputError(f'unexpected argument {argv[1]!r}; to say something, --prompt="..."')
     if WORKDIR.value is None:
         raise InputError("no --workdir; give the folder of a run, such as --workdir=runs/laptop")
-    if not BASE.value:
+    if BASE.value:
+        for flag in (TOOLS, DOCUMENTS, SYSTEM):
+            if flag.value:
+                raise InputError(f"--{flag.name} is for conversations: leave it or --base out")
+    workdir = pathlib.Path(WORKDIR.value)
+    stage = STAGE.value or ("base" if BASE.value else "chat")
+    if stage == "chat" and (workdir / "base").is_dir() and not (workdir / "chat").is_dir():
         raise InputError(
-            f"{WORKDIR.value} has no chat model; add --base to complete text with its base model"
+            f"{workdir} has no chat model; add --base to complete text with its base model, or "
+            "name another stage with --stage"
         )
     if MAX_TOKENS.value < 1:
         raise InputError(f"--max_tokens is {MAX_TOKENS.value}; it must be at least 1")
+    if not 0 <= SEED.value < 2**31:
+        raise InputError(f"--seed is {SEED.value}; it must be at least 0 and below 2**31")
+    temperature = TEMPERATURE.value
+    if temperature is None:
+        temperature = 0.8 if BASE.value else 0.6 if PROMPT.value is None else 0.0
+    settings = {"top_k": TOP_K.value, "top_p": TOP_P.value, "min_p": MIN_P.value}
     try:
-        return sampling(1, TEMPERATURE.value, TOP_K.value, TOP_P.value, MIN_P.value)
+        check_sampling(temperature, **settings)
     except ValueError as error:
         raise InputError(f"--{error}") from error
+    return stage, {"temperature": temperature, **settings}
 
 
-def _complete(trained: Trained, prompt: str, settings: Sampling, seed: int) -> None:
-    ids = prompt_ids(trained, prompt)
-    tokens = completion(trained, ids, settings, seed, MAX_TOKENS.value)
-    _show(text_pieces(tokens, trained.tokenizer))
+def _turns(engine: Engine, tools: list[Tool]) -> Turns:
+    most = MAX_TOKENS.value
+    result = min(_RESULT_TOKENS, max(1, engine.length // 2))
+    return Turns(engine, tools, Bounds(tokens=most, total_tokens=4 * most, result_tokens=result))
 
 
-def _show(pieces: Iterable[str]) -> None:
-    terminal = sys.stdout.isatty()
-    for piece in pieces:
-        sys.stdout.write(piece.translate(_SHOWN) if terminal else piece)
-        sys.stdout.flush()
-    print(flush=True)
+def _answer_once(conversation: Conversation, settings: dict[str, float]) -> None:
+    conversation.make_room(PROMPT.value)
+    beside = Display(sys.stderr, not HIDE_THINKING.value)
+    said = []
+    for event in conversation.say(PROMPT.value, settings | {"seed": SEED.value}):
+        if event.kind == "text" and not conversation.tools:
+            write(event.text, sys.stdout)
+        elif event.kind == "text":
+            # Of messages that call tools nothing is the answer, and the calls come last.
+            said.append(event.text)
+        else:
+            if event.kind == "call" and said:
+                beside.show(Event("text", "".join(said)))
+                said.clear()
+            beside.show(event)
+    write("".join(said) + "\n", sys.stdout)
 
 
-def _complete_lines(trained: Trained, settings: Sampling) -> None:
-    """Completes one line after another; what is wrong with a line ends that line alone."""
-    terminal = sys.stdin.isatty()
-    if terminal:
-        import readline  # noqa: F401 - gives input() line editing and history
+class _Chat:
+    """A conversation in which lines are read and answered."""
 
-        print(
-            f"{WORKDIR.value}, base model of step {trained.step}. Type the beginning of a text; "
-            "Ctrl-C stops a completion, Ctrl-D ends.",
-            file=sys.stderr,
-        )
+    def __init__(self, conversation: Conversation, settings: dict[str, float]) -> None:
+        self._conversation, self._settings = conversation, settings
+        self._display = Display(sys.stdout, not HIDE_THINKING.value)
+        self._seed = SEED.value
+
+    def run(self) -> None:
+        _greet("/help lists the commands; Ctrl-C stops an answer, Ctrl-D ends.")
+        _read_lines(self._take)
+
+    def _take(self, line: str) -> None:
+        command = _COMMAND.fullmatch(line.rstrip())
+        if command:
+            self._obey(command[1], command[2] or "")
+        elif line.strip():
+            self._answer(line)
+
+    def _obey(self, command: str, text: str) -> None:
+        conversation = self._conversation
+        if command == "help":
+            _say(_HELP)
+        elif command == "clear":
+            conversation.exchanges.clear()
+            _say("a new conversation")
+        elif command == "system":
+            conversation.system = text
+            _say("the system message is set" if text else "there is no system message now")
+        elif command == "retry":
+            if not conversation.exchanges:
+                raise InputError("there is nothing to answer again")
+            if not self._settings["temperature"]:
+                raise InputError("at --temperature=0 the answer would be the same")
+            last = conversation.exchanges.pop()
+            try:
+                self._answer(last.text)
+            except InputError:  # beside another system message it may be too long by now
+                conversation.exchanges.append(last)
+                raise
+        else:
+            raise InputError(f"there is no command /{command}; /help lists them")
+
+    def _answer(self, text: str) -> None:
+        dropped = self._conversation.make_room(text)
+        if dropped:
+            _say(f"the context is full: exchanges left out, oldest first: {dropped}")
+        settings = self._settings | {"seed": self._seed}
+        self._seed += 1
+        with noting_interrupts() as stopped:
+            for event in self._conversation.say(text, settings, stopped):
+                self._display.show(event)
+
+
+def _complete(engine: Engine, settings: dict[str, float]) -> None:
+    if PROMPT.value is not None:
+        for piece in stream_text(engine, _request(engine, PROMPT.value, settings, 0)):
+            write(piece, sys.stdout)
+        write("\n", sys.stdout)
+        return
     number = 0
+
+    def complete_line(line: str) -> None:
+        nonlocal number
+        pieces = stream_text(engine, _request(engine, line, settings, number))
+        with noting_interrupts() as stopped, contextlib.closing(pieces):
+            for piece in pieces:
+                write(piece, sys.stdout)
+                if stopped():
+                    break
+        number += 1
+        write("\n", sys.stdout)
+
+    _greet("Type the beginning of a text; Ctrl-C stops a completion, Ctrl-D ends.")
+    _read_lines(complete_line)
+
+
+def _request(engine: Engine, text: str, settings: dict[str, float], number: int) -> Request:
+    """What goes on with a text; from nothing, a document, as they begin after an end_of_text."""
+    end = engine.tokenizer.end_of_text
+    ids = engine.tokenizer.encode(text) if text else [end]
+    seed = SEED.value + number
+    return Request(ids, MAX_TOKENS.value, seed=seed, stop=(end,), **settings)
+
+
+def _read_lines(take: Callable[[str], None]) -> None:
+    """Hands over one line after another; what is wrong with a line ends that line alone."""
     while True:
         try:
-            line = input("> " if terminal else "")
-            _complete(trained, line, settings, SEED.value + number)
-            number += 1
+            take(read_line("> "))
         except InputError as error:
-            print(f"error: {error}", file=sys.stderr)
+            _say(f"error: {error}")
         except KeyboardInterrupt:
-            print()
+            write("\n", sys.stdout)
         except EOFError:
-            if terminal:
-                print()
+            if sys.stdin.isatty():
+                write("\n", sys.stdout)
             return
+
+
+def _greet(sentence: str) -> None:
+    if sys.stdin.isatty():
+        _say(sentence)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

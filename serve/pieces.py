@@ -1,4 +1,5 @@
-"""What a model is writing as its reader should see it: text and thinking, as tokens come."""
+"""What a model is writing as its reader should see it, as tokens come: the text and thinking of an
+assistant's message, or text alone."""
 
 import codecs
 from collections.abc import Iterable, Iterator
@@ -6,6 +7,7 @@ from typing import NamedTuple
 
 from data.conversations import CALL, CALL_END, THINK, THINK_END
 from data.encoding import Tokenizer
+from serve.engine import Engine, Request
 
 
 class Piece(NamedTuple):
@@ -76,3 +78,23 @@ class Pieces:
         """What was held back: characters of which only a part has come."""
         for section in self._sections.values():
             yield from section.add(b"", final=True)
+
+
+def stream_text(engine: Engine, request: Request) -> Iterator[str]:
+    """One request's text as it is written, control tokens as their names, without the token that
+    ends it. Closing the iterator ends the request.
+
+    A token may end within a character: its bytes are held back until the rest has come, and
+    dropped if none comes. Bytes that can be no part of UTF-8 become U+FFFD.
+    """
+    completion, seen = engine.submit(request), 0
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    try:
+        while completion.finish_reason is None:
+            engine.step()
+            new = [token for token in completion.tokens[seen:] if token not in request.stop]
+            seen = len(completion.tokens)
+            if text := decoder.decode(b"".join(map(engine.tokenizer.token_bytes, new))):
+                yield text
+    finally:
+        engine.cancel(completion)
