@@ -1,4 +1,4 @@
-"""From a Common Crawl dump to a 124M-parameter base model: FineWeb's filters, then configs/gpt_small.
+"""From a Common Crawl dump to a 124M-parameter base model: FineWeb's filters, then gpt_small.
 
     curl -O https://data.commoncrawl.org/crawl-data/CC-MAIN-2024-10/warc.paths.gz
     zcat warc.paths.gz | head -n 100 | sed 's|^|https://data.commoncrawl.org/|' > slice.paths
@@ -14,7 +14,7 @@ stored; any other list, or --config.web.input='s3://commoncrawl/crawl-data/CC-MA
 dumps (arXiv 2406.17557), some 1.7M a file: the 2.5B tokens that this model wants are about 1,500
 files. The University of Toulouse's blocklists, unpacked, go to --config.web.urls.blocklists=FOLDER.
 
-A whole dump is work for a cluster: run `python -m data.main` there (see launch/web_cluster.md), then
+A whole dump is work for a cluster: run `python -m data.main` there (launch/web_cluster.md), then
 this config on what came out of it, with --config.data.source=gs://BUCKET/clean/documents and
 --config.stages="('data.tokenizer','data.tokens','train.pretrain')".
 

@@ -1,4 +1,4 @@
-"""Interrogation: verdicts and lessons on cases made by hand, questions from a file, real answers."""
+"""Interrogation: verdicts and lessons by hand, questions from a file, answers of a model."""
 
 import collections
 import json
