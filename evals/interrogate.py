@@ -20,6 +20,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import ml_collections
+from absl import logging
 
 from data import sources
 from data.chat_sources import INTERROGATED
@@ -95,7 +96,7 @@ def _questions(config: ml_collections.ConfigDict, workdir: str) -> list[Question
     problems: collections.Counter = collections.Counter()
     found = list(of_file(settings.source, problems))[: settings.questions]
     for reason, number in problems.items():
-        print(f"{settings.source}: {number} records left out: {reason}")
+        logging.warning("%s: %d records left out: %s", settings.source, number, reason)
     if not found:
         raise InputError(
             f"{settings.source} holds no question: give JSON Lines of question and answer, or "
