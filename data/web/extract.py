@@ -12,6 +12,7 @@ import logging
 from lxml import etree, html
 
 from data.errors import InputError
+from data.web import expressions
 from data.web.decisions import Drop
 from data.web.decoding import decode
 from data.web.language import Language, early
@@ -121,8 +122,10 @@ def _trafilatura(tree: html.HtmlElement, settings: Extraction) -> str:
 
 @functools.cache
 def _options(fast: bool):
+    from trafilatura import xpaths
     from trafilatura.settings import Extractor
 
+    expressions.quicken(xpaths)  # which changes nothing of what is found
     # Not `dedup`: it keeps what it has seen in the process, so that the text of a page would depend
     # on the pages before it.
     options = Extractor(output_format="txt", fast=fast, comments=False, dedup=False)
