@@ -117,7 +117,8 @@ def _main_text(
 ) -> str | Drop:
     rough = functools.cache(lambda: _resiliparse(markup))
     wanted = languages.languages if languages else ()
-    if wanted and (drop := early(rough(), languages)):
+    # A page that says that it is in a wanted language hardly ever proves to be in another.
+    if wanted and _declared_language(tree) not in wanted and (drop := early(rough(), languages)):
         return drop
     if settings.engine == "resiliparse":
         return rough()
@@ -125,6 +126,10 @@ def _main_text(
     if len(text) < settings.rescue_below and len(rough()) > settings.rescue_ratio * len(text):
         return rough()
     return text
+
+
+def _declared_language(tree: html.HtmlElement) -> str:
+    return tree.get("lang", "").strip().lower().replace("_", "-").partition("-")[0]
 
 
 def _trafilatura(tree: html.HtmlElement) -> str:

@@ -85,6 +85,13 @@ class ExtractTest(parameterized.TestCase):
             self.assertIn("Fluss", extract.text_of(data, options, languages=wanted))
         self.assertIn(PROSE[0], extract.text_of(page(PROSE).encode(), options, None, Language()))
 
+    def test_a_declared_language_is_believed_until_the_text_is_known(self):
+        declaring = page(GERMAN * 2).replace("<html>", "<html lang='en-GB'>").encode()
+        self.assertIn("Fluss", extract.text_of(declaring, Extraction(), languages=Language()))
+        for declared in ("de", "eng-lish", ""):
+            data = declaring.replace(b"en-GB", declared.encode())
+            self.assertEqual(drop(data, languages=Language()), ("language", "other_language"))
+
     def test_rescue_where_little_is_found(self):
         cards = "".join(
             f"<div><h3>{n}</h3><div>{PROSE[n % 3]} So it is told.</div></div>" for n in range(9)
