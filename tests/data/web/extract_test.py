@@ -85,6 +85,29 @@ class ExtractTest(parameterized.TestCase):
             self.assertIn("Fluss", extract.text_of(data, options, languages=wanted))
         self.assertIn(PROSE[0], extract.text_of(page(PROSE).encode(), options, None, Language()))
 
+    def test_a_declared_language_is_believed_until_the_text_is_known(self):
+        declaring = page(GERMAN * 2).replace("<html>", "<html lang='en-GB'>").encode()
+        self.assertIn("Fluss", extract.text_of(declaring, Extraction(), languages=Language()))
+        for declared in ("de", "eng-lish", ""):
+            data = declaring.replace(b"en-GB", declared.encode())
+            self.assertEqual(drop(data, languages=Language()), ("language", "other_language"))
+
+    def test_rescue_where_little_is_found(self):
+        cards = "".join(
+            f"<div><h3>{n}</h3><div>{PROSE[n % 3]} So it is told.</div></div>" for n in range(9)
+        )
+        data = f"<html><body><article><p>{PROSE[0]}</p><p>{PROSE[1]}</p></article><main>{cards}"
+        found = {
+            below: extract.text_of(data.encode(), Extraction(rescue_below=below))
+            for below in (0, 100, 1000)
+        }
+        self.assertEqual(found[0].split("\n"), PROSE[:2])
+        self.assertEqual(found[100], found[0])
+        self.assertEqual(found[1000].count("So it is told."), 9)
+        self.assertNotIn("\n\n", found[1000])
+        unlike = Extraction(rescue_ratio=len(found[1000]) / len(found[0]))
+        self.assertEqual(extract.text_of(data.encode(), unlike), found[0])
+
     def test_unknown_engine(self):
         with self.assertRaisesRegex(InputError, "web.extraction.engine is 'lynx': give trafil"):
             Extraction(engine="lynx")
