@@ -41,9 +41,9 @@ def read_prompts(spec: str, dropped: collections.Counter) -> list[dict]:
         InputError: a file cannot be read, or there is no prompt in it.
     """
     if pathlib.Path(spec).suffix in sources.TEXT:
-        sources.matching_files(spec)
-        lines = pathlib.Path(spec).read_text(encoding="utf-8", errors="replace").split("\n")
-        records = [{"prompt": line.strip()} for line in lines if line.strip()]
+        filesystem, paths = sources.matching_files(spec)
+        text = "\n".join(filesystem.cat_file(path).decode("utf-8", "replace") for path in paths)
+        records = [{"prompt": line.strip()} for line in text.split("\n") if line.strip()]
     else:
         records = [record for _, record in sources.records(spec, dropped)]
     found = {}
@@ -139,20 +139,22 @@ class Labels:
         data = self._path.read_bytes()
         whole = data.rpartition(b"\n")[0] + b"\n" if b"\n" in data else b""
         self.cut = whole != data
-        self._keys = [self._read(n, line) for n, line in enumerate(whole.split(b"\n")[:-1], 1)]
+        lines = enumerate(whole.split(b"\n")[:-1], 1)
+        self._keys = collections.Counter(self._read(number, line) for number, line in lines)
         if self.cut:
             self._truncate(len(whole))
-        self._starts: list[int] = []
+        # Of each line added since: where it begins, and what it is about.
+        self._added: list[tuple[int, str]] = []
 
     def close(self) -> None:
         """Lets others write the file."""
         os.close(self._file)
 
     def __contains__(self, prompt: dict) -> bool:
-        return _key(prompt) in self._keys
+        return self._keys[_key(prompt)] > 0
 
     def __len__(self) -> int:
-        return len(self._keys)
+        return self._keys.total()
 
     def append(self, label: dict) -> None:
         """Adds a line."""
@@ -165,13 +167,14 @@ class Labels:
         except BaseException:
             self._truncate(start)
             raise
-        self._starts.append(start)
-        self._keys.append(_key(_labelled(label)))
+        self._added.append((start, _key(_labelled(label))))
+        self._keys[self._added[-1][1]] += 1
 
     def undo(self) -> None:
         """Takes back the line that was added last."""
-        self._truncate(self._starts.pop())
-        self._keys.pop()
+        start, key = self._added.pop()
+        self._truncate(start)
+        self._keys[key] -= 1
 
     def _truncate(self, size: int) -> None:
         os.ftruncate(self._file, size)

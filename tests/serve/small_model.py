@@ -7,7 +7,7 @@ import tempfile
 
 import numpy as np
 
-from data import tokenizer
+from data import tokenizer as training
 from data.encoding import Tokenizer
 from model.config import ModelConfig
 from serve.load import Trained
@@ -18,12 +18,16 @@ TEXT = "the cat saw Zoë and 日本語 and 😀 😀 on the naïve mat while the
 
 
 @functools.cache
-def trained() -> Trained:
-    made = tokenizer.train_bpe([TEXT], 320, "qwen2")
+def tokenizer() -> Tokenizer:
+    made = training.train_bpe([TEXT], 320, "qwen2")
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "tokenizer.json"
         path.write_text(made.to_str(), encoding="utf-8")
-        encoding = Tokenizer.load(path)
+        return Tokenizer.load(path)
+
+
+@functools.cache
+def trained() -> Trained:
     config = ModelConfig(
         vocab_size=384,  # more than the tokenizer's
         layers=2,
@@ -34,7 +38,7 @@ def trained() -> Trained:
         mlp_width=128,
         context=CONTEXT,
     )
-    return Trained(random_parameters(config), config, encoding, None, 0)
+    return Trained(random_parameters(config), config, tokenizer(), None, 0)
 
 
 def prompts(count: int, longest: int = 120, seed: int = 0) -> list[np.ndarray]:

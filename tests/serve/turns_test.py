@@ -1,4 +1,3 @@
-import json
 import threading
 import time
 
@@ -7,7 +6,7 @@ from absl.testing import absltest, parameterized
 
 from data.conversations import END, parse_assistant, prompt_ids, tool_response_ids
 from data.errors import InputError
-from serve.engine import Completion, Engine
+from serve.engine import Engine
 from serve.tools.python import Limits, python_tool
 from serve.tools.tool import Tool, declaration
 from serve.turns import (
@@ -21,58 +20,19 @@ from serve.turns import (
     next_prompt,
 )
 from tests.serve import small_model
+from tests.serve.scripted import Scripted, call
 
 QUESTION = [{"role": "user", "content": "the cat?"}]
 
 
 def setUpModule():
     global TOKENIZER, PYTHON
-    TOKENIZER = small_model.trained().tokenizer
+    TOKENIZER = small_model.tokenizer()
     PYTHON = python_tool(Limits(seconds=0.3))
 
 
 def tearDownModule():
     PYTHON.close()
-
-
-class Scripted:
-    """An engine that writes what `reply` says to the ids it is given, three tokens a step."""
-
-    def __init__(self, reply, length=4096):
-        self.tokenizer, self.length = TOKENIZER, length
-        self._reply, self._writing = reply, []
-        self.prompts = []
-
-    def submit(self, request):
-        if len(request.prompt) >= self.length:
-            raise InputError("the prompt is too long")
-        self.prompts.append(request.prompt.tolist())
-        completion = Completion()
-        text = self._reply(request.prompt.tolist())
-        ids = TOKENIZER.encode(text, special=True).tolist()
-        most = min(request.max_tokens, self.length - len(request.prompt))
-        self._writing.append((completion, iter(ids), most, request.stop))
-        return completion
-
-    def step(self):
-        for completion, ids, most, stop in self._writing:
-            for _ in range(3):
-                if completion.finish_reason:
-                    break
-                completion.tokens.append(next(ids))
-                completion.log_probs.append(-0.5)
-                if completion.tokens[-1] in stop:
-                    completion.finish_reason = "stop"
-                elif len(completion.tokens) == most:
-                    completion.finish_reason = "length"
-
-    def cancel(self, completion):
-        completion.finish_reason = completion.finish_reason or "cancelled"
-
-
-def call(name, arguments):
-    asked = json.dumps({"name": name, "arguments": arguments})
-    return f"<tool_call>\n{asked}\n</tool_call>"
 
 
 def in_turn(*replies):
