@@ -9,7 +9,8 @@ FineWeb, MinHash 14 × 8, personal data, compressed files; one worker. They take
 are compared, of CPU seconds: the machine may have other guests. Starting an interpreter is not
 counted, loading of libraries on the way, lists and models is: give enough copies. They are in one
 file because datatrove loads its extractor anew for each, which files of a real crawl, a thousand
-times as long, do not show. Nothing here is faster for a page that it has seen before.
+times as long, do not show. What is remembered from one page to the next is words, not pages: that
+copies are copies saves 0.3 ms a page.
 
 Extraction is trafilatura's `fast` mode here, with resiliparse for short texts; for datatrove it is
 FineWeb's setting, the thorough mode with precision favoured, and with --same-extraction the fast

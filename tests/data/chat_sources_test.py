@@ -209,7 +209,7 @@ class FilesTest(parameterized.TestCase):
     def test_the_world(self):
         made = [{"messages": [{"role": "assistant", "content": "Hi"}], "kind": "identity"}]
         world = types.ModuleType("data.world.chat")
-        world.conversations = lambda config: iter(made)
+        world.conversations = lambda config, tellings: iter(made)
         import data.world
 
         with (
