@@ -29,7 +29,7 @@ from serve.conversation import Conversation
 from serve.engine import Engine, Request
 from serve.load import load, read_config
 from serve.pieces import stream_text
-from serve.terminal import Display, noting_interrupts, prepare_streams, read_line, write
+from serve.terminal import Display, noting_interrupts, prepare_streams, read_line, say, write
 from serve.tools.resolve import resolve
 from serve.tools.tool import Tool
 from serve.turns import Bounds, Event, Turns
@@ -51,7 +51,7 @@ HIDE_THINKING = flags.DEFINE_bool("hide_thinking", False, "Show no steps before 
 TEMPERATURE = flags.DEFINE_float(
     "temperature",
     None,
-    "0 takes the most likely token. Default: 0 for one answer, where the best is wanted; 0.6 in a "
+    "0 takes the most likely token, which small models need. Default: 0 for one answer; 0.3 in a "
     "conversation, where /retry should give another; 0.8 with --base.",
 )
 TOP_K = flags.DEFINE_integer("top_k", 0, "Only the k most likely tokens; 0: no limit.")
@@ -92,7 +92,7 @@ def main(argv: list[str]) -> None:
         trained = load(WORKDIR.value, stage)
         about = [f"{WORKDIR.value}: the model of the stage {stage}, step {trained.step}"]
         for line in (*about, *(tool.about for tool in tools)):
-            print(line, file=sys.stderr)
+            say(line)
         engine = Engine(
             trained.params, trained.architecture, trained.tokenizer, slots=1, steps=_STEPS
         )
@@ -134,7 +134,7 @@ def _checked(argv: list[str]) -> tuple[str, dict[str, float]]:
         raise InputError(f"--seed is {SEED.value}; it must be at least 0 and below 2**31")
     temperature = TEMPERATURE.value
     if temperature is None:
-        temperature = 0.8 if BASE.value else 0.6 if PROMPT.value is None else 0.0
+        temperature = 0.8 if BASE.value else 0.3 if PROMPT.value is None else 0.0
     settings = {"top_k": TOP_K.value, "top_p": TOP_P.value, "min_p": MIN_P.value}
     try:
         check_sampling(temperature, **settings)
@@ -189,13 +189,13 @@ class _Chat:
     def _obey(self, command: str, text: str) -> None:
         conversation = self._conversation
         if command == "help":
-            _say(_HELP)
+            say(_HELP)
         elif command == "clear":
             conversation.exchanges.clear()
-            _say("a new conversation")
+            say("a new conversation")
         elif command == "system":
             conversation.system = text
-            _say("the system message is set" if text else "there is no system message now")
+            say("the system message is set" if text else "there is no system message now")
         elif command == "retry":
             if not conversation.exchanges:
                 raise InputError("there is nothing to answer again")
@@ -213,7 +213,7 @@ class _Chat:
     def _answer(self, text: str) -> None:
         dropped = self._conversation.make_room(text)
         if dropped:
-            _say(f"the context is full: exchanges left out, oldest first: {dropped}")
+            say(f"the context is full: exchanges left out, oldest first: {dropped}")
         settings = self._settings | {"seed": self._seed}
         self._seed += 1
         with noting_interrupts() as stopped:
@@ -258,7 +258,7 @@ def _read_lines(take: Callable[[str], None]) -> None:
         try:
             take(read_line("> "))
         except InputError as error:
-            _say(f"error: {error}")
+            say(f"error: {error}")
         except KeyboardInterrupt:
             write("\n", sys.stdout)
         except EOFError:
@@ -269,11 +269,7 @@ def _read_lines(take: Callable[[str], None]) -> None:
 
 def _greet(sentence: str) -> None:
     if sys.stdin.isatty():
-        _say(sentence)
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+        say(sentence)
 
 
 if __name__ == "__main__":

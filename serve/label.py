@@ -24,7 +24,7 @@ from model.sampling import check_sampling
 from serve.engine import Engine
 from serve.labels import Labels, ideal, parse_ranking, ranked, read_prompts, typed_prompt
 from serve.load import load
-from serve.terminal import prepare_streams, read_line, write
+from serve.terminal import prepare_streams, read_line, say, write
 from serve.turns import Bounds, Opening, Turns
 
 WORKDIR = flags.DEFINE_string("workdir", None, "The run's folder.")
@@ -52,18 +52,18 @@ def main(argv: list[str]) -> None:
         prompts = read_prompts(PROMPTS.value, dropped) if PROMPTS.value else []
         labels = closing.enter_context(contextlib.closing(Labels(OUTPUT.value)))
         for reason, count in dropped.items():
-            _say(f"{PROMPTS.value}: {count} records give no prompt: {reason}")
+            say(f"{PROMPTS.value}: {count} records give no prompt: {reason}")
         if labels.cut:
-            _say(f"{OUTPUT.value} ended within a line, which is taken away")
+            say(f"{OUTPUT.value} ended within a line, which is taken away")
         left = [prompt for prompt in prompts if prompt not in labels]
         if PROMPTS.value:
-            _say(f"{len(prompts)} prompts, of which {len(left)} have no label yet")
+            say(f"{len(prompts)} prompts, of which {len(left)} have no label yet")
         if PROMPTS.value and not left:
             return
         sampler = None
         if ANSWERS.value:
             trained = load(WORKDIR.value, STAGE.value)
-            _say(f"{WORKDIR.value}: the model of the stage {STAGE.value}, step {trained.step}")
+            say(f"{WORKDIR.value}: the model of the stage {STAGE.value}, step {trained.step}")
             engine = Engine(
                 trained.params, trained.architecture, trained.tokenizer, slots=ANSWERS.value
             )
@@ -72,7 +72,7 @@ def main(argv: list[str]) -> None:
             sampler = _Sampler(turns, engine)
         before = len(labels)
         _Session(left, labels, sampler, typed=not PROMPTS.value).run()
-        _say(f"{len(labels) - before} labels added to {OUTPUT.value}, which has {len(labels)} now")
+        say(f"{len(labels) - before} labels added to {OUTPUT.value}, which has {len(labels)} now")
 
 
 def _check(argv: list[str]) -> None:
@@ -137,7 +137,7 @@ class _Session:
         self._passed: list[tuple[int, bool]] = []
 
     def run(self) -> None:
-        _say(_HELP)
+        say(_HELP)
         number = 0
         while True:
             said = self._ask(number) if number < len(self._prompts) else self._ask_for_more()
@@ -145,7 +145,7 @@ class _Session:
                 return
             if said == "u":
                 if not self._passed:
-                    _say("there is nothing to take back")
+                    say("there is nothing to take back")
                     continue
                 number, labelled = self._passed.pop()
                 if labelled:
@@ -159,7 +159,7 @@ class _Session:
     def _ask_for_more(self) -> str:
         """Lets a prompt be typed, or where they come from a file, the last label be taken back."""
         if not self._typed:
-            _say("that was the last prompt: u goes back to it, Enter ends")
+            say("that was the last prompt: u goes back to it, Enter ends")
             return "u" if _read("> ") == "u" else "q"
         said = _read("prompt> ")
         if said is None or said in ("u", "q"):
@@ -186,15 +186,15 @@ class _Session:
                 if said == "a":
                     if answer := _read_answer():
                         return ideal(prompt, answer)
-                    _say("nothing was written")
+                    say("nothing was written")
                 elif not said or not answers:
-                    _say(_HELP)
+                    say(_HELP)
                 elif len(answers) == 1:
                     raise InputError("the model gives one answer only: there is nothing to rank")
                 else:
                     return ranked(prompt, answers, parse_ranking(said, len(answers)))
             except InputError as error:
-                _say(f"error: {error}")
+                say(f"error: {error}")
 
     def _sampled(self, number: int) -> list[str]:
         if self._sampler is None:
@@ -203,7 +203,7 @@ class _Session:
             try:
                 self._answers[number] = self._sampler.answers(self._prompts[number])
             except InputError as error:
-                _say(f"no answers: {error}")
+                say(f"no answers: {error}")
                 self._answers[number] = []
         return self._answers[number]
 
@@ -231,10 +231,6 @@ def _read_answer() -> str:
         write("\n", sys.stdout)
         return ""
     return "\n".join(lines).strip()
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -39,6 +39,11 @@ def write(text: str, stream: TextIO, dim: bool = False) -> None:
     stream.flush()
 
 
+def say(sentence: str) -> None:
+    """Tells the person something that is no part of what the model says."""
+    print(sentence, file=sys.stderr, flush=True)
+
+
 def read_line(prompt: str) -> str:
     """The next line of standard input, of which only a person is asked.
 

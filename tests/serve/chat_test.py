@@ -1,10 +1,14 @@
 """The terminal program, run as a person runs it: in processes of its own, some on a terminal."""
 
+import functools
+import os
 import pathlib
 import shutil
 import subprocess
 import sys
 import tempfile
+import unittest
+from unittest import mock
 
 import jax
 import numpy as np
@@ -25,6 +29,22 @@ CONTEXT = 4096
 def setUpModule():
     global RUN
     RUN = small_run.folder() / "run"
+    # What one of the programs has compiled the next need not compile again.
+    compiled = tempfile.TemporaryDirectory()
+    unittest.addModuleCleanup(compiled.cleanup)
+    cache = {"JAX_COMPILATION_CACHE_DIR": compiled.name} | dict.fromkeys(
+        ("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"),
+        "0",
+    )
+    unittest.enterModuleContext(mock.patch.dict(os.environ, cache))
+
+
+@functools.cache
+def engine() -> Engine:
+    """That of the run's model, in this process, on one device as in the programs."""
+    mesh = make_mesh(1, 1, 1, jax.devices()[:1])
+    trained = load(RUN, mesh=mesh)
+    return Engine(trained.params, trained.architecture, trained.tokenizer, 1, mesh=mesh)
 
 
 def command(*arguments: str) -> list[str]:
@@ -44,13 +64,10 @@ def start(arguments: list[str]) -> subprocess.Popen:
 
 class BaseTest(absltest.TestCase):
     def expected(self, prompt: str, seed: int, max_tokens: int, **settings) -> str:
-        trained = load(RUN, mesh=make_mesh(1, 1, 1, jax.devices()[:1]))
-        end = trained.tokenizer.end_of_text
-        ids = trained.tokenizer.encode(prompt) if prompt else np.array([end])
-        mesh = make_mesh(1, 1, 1, jax.devices()[:1])
-        engine = Engine(trained.params, trained.architecture, trained.tokenizer, 1, mesh=mesh)
+        end = engine().tokenizer.end_of_text
+        ids = engine().tokenizer.encode(prompt) if prompt else np.array([end])
         request = Request(ids, max_tokens, seed=seed, stop=(end,), **settings)
-        return "".join(stream_text(engine, request))
+        return "".join(stream_text(engine(), request))
 
     def test_one_prompt(self):
         flags = ("--seed=5", "--max_tokens=30")
@@ -244,16 +261,10 @@ class ChatTest(absltest.TestCase):
         self.assertEqual(
             errors.decode().splitlines()[0], f"{run}: the model of the stage chat, step 3"
         )
-        trained = load(run, "chat", make_mesh(1, 1, 1, jax.devices()[:1]))
-        messages = [
-            {"role": "system", "content": "Be Bob."},
-            {"role": "user", "content": "cat"},
-        ]
-        mesh = make_mesh(1, 1, 1, jax.devices()[:1])
-        engine = Engine(trained.params, trained.architecture, trained.tokenizer, 1, mesh=mesh)
-        ids = prompt_ids(trained.tokenizer, messages)
-        [answer] = engine.generate([Request(ids, 9, temperature=0.0)])
-        self.assertEqual(out.decode().strip(), answer.text(trained.tokenizer).strip())
+        system = {"role": "system", "content": "Be Bob."}
+        ids = prompt_ids(engine().tokenizer, [system, {"role": "user", "content": "cat"}])
+        [answer] = engine().generate([Request(ids, 9, temperature=0.0)])
+        self.assertEqual(out.decode().strip(), answer.text(engine().tokenizer).strip())
         self.assertEqual(program.returncode, 0)
 
 

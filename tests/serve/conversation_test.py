@@ -1,4 +1,3 @@
-import numpy as np
 from absl.testing import absltest
 
 from data.conversations import prompt_ids
@@ -103,13 +102,6 @@ class ConversationTest(absltest.TestCase):
         self.assertLen(conversation.exchanges, kept)
         self.assertEqual(conversation.make_room(long), kept)
         self.assertEmpty(conversation.exchanges)
-
-    def test_prompts_are_rows_of_int32(self):
-        conversation = self.conversation("no<|im_end|>", "no<|im_end|>")
-        for text in ("a", ""):
-            list(conversation.say(text))
-        prompt = conversation._prompt(conversation.exchanges, "b")
-        self.assertEqual((prompt.dtype, prompt.ndim), (np.int32, 1))
 
 
 if __name__ == "__main__":
