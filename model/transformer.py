@@ -124,8 +124,8 @@ def empty_cache(config: ModelConfig, batch: int, length: int) -> Cache:
     """Zeroed keys and values of `length` slots, in config.dtype.
 
     Blocks end at powers of two and half-way between, so that a few of them suffice for any length
-    and at most a third of what is read is not in use yet. Layers are apart unless config.scan, so that a loop over tokens can
-    update each in place.
+    and at most a third of what is read is not in use yet. Layers are apart unless config.scan, so
+    that a loop over tokens can update each in place.
     """
     ends = [0]
     while ends[-1] < length:
