@@ -8,9 +8,9 @@ with as many slots as there are prompts, reading the prompts included, and
 `Qwen3ForCausalLM.generate` with its dynamic cache. They take turns, and medians are compared. The
 tokens are compared too: a generator that writes something else has no speed.
 
-At batch 1 every weight is read once a token, so that the bandwidth at which the cores read what
-their caches hold bounds the speed: tokens/s · bytes of weights / bandwidth is printed as its
-fraction. The bandwidth is that of summing an array of the size of the weights again and again.
+At batch 1 every weight is read once a token, so that the bandwidth at which all cores together read
+bounds the speed: tokens/s · bytes of weights / bandwidth is printed as its fraction. The bandwidth
+is that of summing an array of the size of the weights again and again.
 
 Needs PyTorch and transformers beside requirements-dev.txt.
 """

@@ -80,20 +80,27 @@ def cached_attention(
     def over(
         count: int, query: Array, keys: Sequence[Array], values: Sequence[Array], positions: Array
     ) -> Array:
-        keys, values = (
-            [block if rows is None else block[rows] for block in blocks[:count]]
-            for blocks in (keys, values)
-        )
         grouped = query.reshape(B, K, H // K, T, head_dim)
-        scores = jnp.concatenate([_scores(grouped, key) for key in keys], axis=-1)
-        visible = jnp.arange(ends[count - 1]) <= positions[:, None, None, :, None]
-        weights = _softmax(scores, visible, query).astype(query.dtype)
-        parts = jnp.split(weights, ends[: count - 1], axis=-1)
-        outs = [
-            jnp.einsum("bkgts,bksd->bkgtd", part, value)
-            for part, value in zip(parts, values, strict=True)
-        ]
-        return sum(outs).reshape(B, H, T, head_dim)
+        scores, start = [], 0
+        # Block by block to the end: on a CPU, joining them takes longer than computing with them.
+        for key, end in zip(keys[:count], ends, strict=False):
+            visible = jnp.arange(start, end) <= positions[:, None, None, :, None]
+            score = _scores(grouped, key if rows is None else key[rows]) * head_dim**-0.5
+            scores.append(jnp.where(visible, score, _MASKED))
+            start = end
+        largest = functools.reduce(jnp.maximum, [x.max(-1, keepdims=True) for x in scores])
+        weights = [jnp.exp(x - largest) for x in scores]
+        total = sum(weight.sum(-1, keepdims=True) for weight in weights)
+        out = sum(
+            jnp.einsum(
+                "bkgts,bksd->bkgtd",
+                weight.astype(value.dtype),
+                value if rows is None else value[rows],
+                preferred_element_type=jnp.float32,
+            )
+            for weight, value in zip(weights, values, strict=False)
+        )
+        return (out / total).reshape(B, H, T, head_dim).astype(query.dtype)
 
     branches = [functools.partial(over, count + 1) for count in range(len(keys))]
     last = jnp.max(jnp.where(positions < ends[-1], positions, 0))
@@ -109,18 +116,14 @@ def _xla(query: Array, key: Array, value: Array, segment_ids: Array | None) -> A
         same = segment_ids[:, :, None] == segment_ids[:, None, :]  # [B, T, T]
         visible = visible & same[:, None, None]
     scores = _scores(query.reshape(B, K, H // K, T, head_dim), key)
-    weights = _softmax(scores, visible, query).astype(value.dtype)
+    scores = jnp.where(visible, scores * head_dim**-0.5, _MASKED)
+    weights = jax.nn.softmax(scores, axis=-1).astype(value.dtype)
     return jnp.einsum("bkgts,bksd->bkgtd", weights, value).reshape(B, H, T, head_dim)
 
 
 def _scores(grouped: Array, key: Array) -> Array:
     """[B, K, H / K, T, head_dim] and [B, K, S, head_dim] -> [B, K, H / K, T, S] float32."""
     return jnp.einsum("bkgtd,bksd->bkgts", grouped, key, preferred_element_type=jnp.float32)
-
-
-def _softmax(scores: Array, visible: Array, query: Array) -> Array:
-    scores = jnp.where(visible, scores * query.shape[-1] ** -0.5, _MASKED)
-    return jax.nn.softmax(scores, axis=-1)
 
 
 def _query_blocks(T: int) -> list[tuple[int, int]]:

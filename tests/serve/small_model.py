@@ -13,7 +13,7 @@ from model.config import ModelConfig
 from serve.load import Trained
 from tests.model.random_parameters import random_parameters
 
-CONTEXT = 160
+CONTEXT = 96
 TEXT = "the cat saw Zoë and 日本語 and 😀 😀 on the naïve mat while the dogs ran\n" * 20
 
 
@@ -41,7 +41,7 @@ def trained() -> Trained:
     return Trained(random_parameters(config), config, tokenizer(), None, 0)
 
 
-def prompts(count: int, longest: int = 120, seed: int = 0) -> list[np.ndarray]:
+def prompts(count: int, longest: int = 70, seed: int = 0) -> list[np.ndarray]:
     """Random tokens, of random lengths from 1 on."""
     random = np.random.default_rng(seed)
     most = trained().tokenizer.vocab_size
