@@ -50,7 +50,7 @@ class LaptopTest(absltest.TestCase):
         self.assertEqual(errors, "")  # nothing but what is wrong is told there
 
     def test_killed_in_every_stage(self):
-        self.assertEqual(laptop.get_config().stages[:-1], STAGES)
+        self.assertEqual(laptop.get_config().stages[: len(STAGES)], STAGES)
         whole, killed = self.folder / "whole", self.folder / "killed"
         self.finish(whole)
         stopped = 0
