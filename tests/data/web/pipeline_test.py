@@ -1,7 +1,6 @@
 import dataclasses
 import gzip
 import json
-import os
 import pathlib
 import pickle
 import signal
