@@ -31,9 +31,9 @@ def get_config() -> ConfigDict:
     # Web pages to clean documents (data/web). The settings of the filters are documented with the
     # filters, with where each value was published; data/web/settings.py leads to them.
     config.web = web_settings.defaults()
-    # Files, folders or globs of pages, with commas between them: WARC, WET, HTML; JSONL and
-    # Parquet, whose text is plain; and lists of such files (.paths). "": the crawl of the world
-    # that the stage data.world.web has made.
+    # Files, folders or globs of pages, with commas between them: WARC, WET, HTML, JSONL and Parquet
+    # (whose text is plain), and lists of such files (.paths). "": the crawl of the world that the
+    # stage data.world.web has made.
     config.web.input = ""
     # Worker processes; 0: everything in one. Changes the speed alone.
     config.web.processes = 0

@@ -9,14 +9,14 @@
     python -m train.main --config=configs/fineweb.py:smoke --config.web.input=FOLDER_OF_WARC/
 
 The first takes the first hundred WARC files of one dump, about 1 GB each, read as they come and not
-stored; any other list, or --config.web.input='s3://commoncrawl/crawl-data/CC-MAIN-2024-10/segments/\
-*/warc/*-0000?.warc.gz' (pip install s3fs, and credentials of AWS). FineWeb kept 15T tokens of 96
-dumps (arXiv 2406.17557), some 1.7M a file: the 2.5B tokens that this model wants are about 1,500
-files. The University of Toulouse's blocklists, unpacked, go to --config.web.urls.blocklists=FOLDER.
+stored. Any other list or glob will do: with `pip install s3fs` and AWS credentials,
+--config.web.input='s3://commoncrawl/crawl-data/CC-MAIN-2024-10/segments/*/warc/*-0000?.warc.gz'.
+FineWeb kept 15T tokens of 96 dumps (arXiv 2406.17557) of some 90,000 files, 1.7M a file: the 2.5B
+tokens that this model wants are about 1,500 files. The University of Toulouse's blocklists,
+unpacked, go to --config.web.urls.blocklists=FOLDER.
 
-A whole dump is work for a cluster: run `python -m data.main` there (launch/web_cluster.md), then
-this config on what came out of it, with --config.data.source=gs://BUCKET/clean/documents and
---config.stages="('data.tokenizer','data.tokens','train.pretrain')".
+A whole dump is work for a cluster: run `python -m data.main` there, then this config on what came
+out of it, as launch/web_cluster.md says.
 
 Needs, for the model, one GPU of 24 GB or more, or one TPU host. The smoke variant filters any WARC
 files and takes 20 steps of a small model on a CPU. Only that variant has been run.

@@ -32,9 +32,9 @@ class Classifier:
 
     # A folder that `train` has written. "": documents are not scored.
     folder: str = ""
-    # Documents that score less are dropped. FineWeb-Edu wants 3, of scores from 0 to 5, of the
-    # score rounded to a whole number: 2.5. Held against 3 itself, a regression drops every second
-    # page whose true score is 3.
+    # Documents that score less are dropped. FineWeb-Edu wants 3, of scores from 0 to 5, rounded to
+    # whole numbers: 2.5. Held against 3 itself, a regression drops every second page whose true
+    # score is 3.
     threshold: float = 2.5
     # Longest runs of words that are features, and how many numbers they are hashed into.
     ngram: int = 2
