@@ -230,5 +230,16 @@ class SyntaxTest(absltest.TestCase):
                 self.assertTrue(fake_programs.is_executable(script))
 
 
+
+class FakesTest(ScriptTest):
+    def test_a_fake_does_not_write_through_the_link_that_it_takes_the_place_of(self):
+        real = self.folder / "real"
+        real.write_text("the machine's own")
+        (self.bin / "tool").symlink_to(real)
+        self.add("tool")
+        self.assertEqual(real.read_text(), "the machine's own")
+        self.assertFalse((self.bin / "tool").is_symlink())
+
+
 if __name__ == "__main__":
     absltest.main()

@@ -93,6 +93,7 @@ class ScriptTest(absltest.TestCase):
 
     def add(self, name: str, program: str = _RECORD) -> None:
         path = self.bin / name
+        path.unlink(missing_ok=True)  # or the machine's own program would be written through a link
         path.write_text(program)
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
 
