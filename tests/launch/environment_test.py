@@ -231,7 +231,7 @@ class SyntaxTest(absltest.TestCase):
 
 
 
-class FakesTest(ScriptTest):
+class FakesTest(fake_programs.ScriptTest):
     def test_a_fake_does_not_write_through_the_link_that_it_takes_the_place_of(self):
         real = self.folder / "real"
         real.write_text("the machine's own")
