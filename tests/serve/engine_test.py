@@ -1,6 +1,7 @@
 import collections
 import functools
 import itertools
+import unittest
 from unittest import mock
 
 import jax
@@ -37,7 +38,7 @@ def setUpModule():
     # Prompts are read in pieces, two at a time, and few functions are compiled.
     patch = mock.patch.object(engine_module, "_LARGEST_PIECE", 32)
     patch.start()
-    absltest.addModuleCleanup(patch.stop)
+    unittest.addModuleCleanup(patch.stop)
 
 
 @functools.cache
