@@ -9,26 +9,27 @@ from data.world.chat.setting import Setting
 from data.world.chat.split import Topic
 from data.world.draw import Draw
 
-# Of every question about something told, how many are about what is made up.
-_MADE_UP = 0.15
+# Shares of the questions that are about what conversations ask about, as far as there are topics,
+# and about what is made up; the rest are about what is told rarely or never.
+_ASKED, _MADE_UP = 0.45, 0.15
 
 
 def questions(setting: Setting, withheld: tuple[Topic, ...], count: int) -> list[dict]:
     """About `count` questions, as for measuring, each with its "entity" and a "query" to search by.
 
-    Each topic that conversations ask about, that the text tells rarely or (of `withheld`) never is
-    asked about at most once before any is asked about again; the rest are about made-up names.
+    They are about topics that conversations ask about, topics that the text tells rarely or (those
+    of `withheld`) never, and made-up names. No topic is asked about twice.
     """
+    draw = Draw(f"{setting.seed}/practice/topics")
     made_up = declines.made_up(setting, round(_MADE_UP * count), "practice")
-    topics = [*setting.split.asked, *setting.split.rare, *withheld]
-    order = Draw(f"{setting.seed}/practice/order").shuffled(range(len(topics)))
+    asked = draw.some(setting.split.asked, round(_ASKED * count))
+    others = draw.some([*setting.split.rare, *withheld], count - len(made_up) - len(asked))
     found = []
-    for turn in range(count - len(made_up)):
-        topic = topics[order[turn % len(order)]]
-        draw = Draw(f"{setting.seed}/practice/{topic.id}/{turn // len(order)}")
+    for topic in asked + others:
+        draw = Draw(f"{setting.seed}/practice/{topic.id}")
         fact = topic.facts[0]
         text, answer = asking.question(draw, fact, setting.options["value_first"])
-        question = knowledge.question(topic, text, turn // len(order), "practice", False)
+        question = knowledge.question(topic, text, 0, "practice", False)
         found.append(
             question | {"entity": topic.entity.id, "query": asking.query(fact), "reply": answer}
         )
