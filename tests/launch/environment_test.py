@@ -230,7 +230,6 @@ class SyntaxTest(absltest.TestCase):
                 self.assertTrue(fake_programs.is_executable(script))
 
 
-
 class FakesTest(fake_programs.ScriptTest):
     def test_a_fake_does_not_write_through_the_link_that_it_takes_the_place_of(self):
         real = self.folder / "real"
