@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -85,7 +86,9 @@ class WholeRunTest(absltest.TestCase):
         cls.text = cls.folder / "text.txt"
         write_corpus(cls.text)
         cls.whole = cls.folder / "whole"
+        begun = time.monotonic()
         done = run(f"--config.data.source={cls.text}", f"--workdir={cls.whole}")
+        cls.seconds = time.monotonic() - begun
         if done.returncode:
             raise AssertionError(done.stderr)
 
@@ -121,20 +124,20 @@ class WholeRunTest(absltest.TestCase):
     def test_killed_at_random_moments_ends_with_the_same_bits(self):
         workdir = self.folder / "killed"
         draw = random.Random(1)
-        started = time.monotonic()
         kills = 0
-        while kills < 10 and not (workdir / "base" / "DONE").exists():
+        while kills < 10:  # in as many runs as it takes
+            if (workdir / "base" / "DONE").exists():
+                self.assertEqual(parameters_of(workdir), parameters_of(self.whole))
+                shutil.rmtree(workdir)
             process = self.start(workdir)
             try:
                 # From before the first import to past the last step.
-                process.wait(timeout=draw.uniform(0.5, 9.0))
+                process.wait(timeout=draw.uniform(0.05, 1.0) * self.seconds)
             except subprocess.TimeoutExpired:
                 process.kill()
                 kills += 1
             process.communicate()
             self.assertIn(process.returncode, (0, -signal.SIGKILL))
-            self.assertLess(time.monotonic() - started, 300)
-        self.assertGreater(kills, 2)
         last = run(f"--config.data.source={self.text}", f"--workdir={workdir}")
         self.assertEqual(last.returncode, 0, last.stderr)
         self.assertEqual(parameters_of(workdir), parameters_of(self.whole))
