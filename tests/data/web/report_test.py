@@ -14,7 +14,7 @@ class Reader(html.parser.HTMLParser):
 
     def handle_starttag(self, tag, attributes):
         self.tags.append((tag, dict(attributes)))
-        if tag != "img":
+        if tag not in ("img", "meta"):
             self.open.append(tag)
 
     def handle_endtag(self, tag):
@@ -65,6 +65,22 @@ class ReportTest(absltest.TestCase):
         ):
             self.assertIn(shown, reader.text)
         self.assertEqual(reader.text.count("<script>alert(1)</script>"), 5)
+
+    def test_page_stands_by_itself_on_any_screen(self):
+        folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        figures = {"web/loose_copies_removed": 0.0125, "web/urls_recall": 1.0}
+        page = report.page(report.section(folder_of_a_run(str(folder)), figures))
+        reader = Reader()
+        reader.feed(page)
+        self.assertEqual(reader.open, [])
+        for tag, attributes in reader.tags:
+            self.assertNotIn("href", attributes)
+            self.assertStartsWith(attributes.get("src", "data:"), "data:")
+            if tag == "img":
+                self.assertGreater(len(attributes["alt"]), 20)
+        self.assertIn("color-scheme: light dark", page)
+        self.assertNotRegex(page, r"@import|url\(")
+        self.assertIn("1.25% of the copies were removed", reader.text)
 
 
 if __name__ == "__main__":
