@@ -33,7 +33,6 @@ from model.config import ModelConfig
 from model.parameters import parameters
 from model.sampling import Sampling, check_sampling
 from model.sharding import RULES, shardings
-from model.transformer import unstacked
 from serve import slots as device
 from serve.load import decoding_mesh
 from serve.slots import STOPS, Limits, Rows, Slots, Written
@@ -157,6 +156,8 @@ class Engine:
       steps: tokens written between two looks at the waiting requests.
       mesh: where to compute; None: `decoding_mesh(slots)`.
 
+    `tokens_read` counts the tokens of prompts, without those that a slot held already.
+
     Raises:
       ValueError: a size is out of its range.
     """
@@ -195,9 +196,10 @@ class Engine:
             )()
         self._waiting: collections.deque[_Writing] = collections.deque()
         self._at: list[_Writing | None] = [None] * slots
-        # What the cache of each slot holds, and when it was last of use.
+        # The tokens of each slot whose keys and values its cache holds, the prompts that are on
+        # their way there (-1 where there are none), and when each slot was last of use.
         self._held = np.full((slots, self.length), -1, np.int32)
-        self._reading = np.full((slots, self.length), -1, np.int32)  # prompts on their way there
+        self._reading = self._held.copy()
         self._used = np.zeros(slots, np.int64)
         self._clock = itertools.count(1)
         self.tokens_read = 0
@@ -476,7 +478,7 @@ def _compiled(config: ModelConfig, vocab_size: int, steps: int, mesh: Mesh) -> _
         )
         copy = over_devices(copy, in_specs=(mine, mine, mine), out_specs=mine)
     return _Compiled(
-        prepare=jax.jit(lambda params: unstacked(params, config)),
+        prepare=jax.jit(lambda params: device.prepared(params, config)),
         insert=jax.jit(insert, donate_argnums=1),
         advance=jax.jit(advance, donate_argnums=1),
         copy=jax.jit(copy, donate_argnums=0),

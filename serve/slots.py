@@ -14,7 +14,7 @@ from model import decode
 from model.config import ModelConfig
 from model.decode import Decoding
 from model.sampling import Sampling
-from model.transformer import empty_cache, hidden_states_cached
+from model.transformer import empty_cache, hidden_states_cached, unstacked
 
 # Stop tokens that a slot itself knows. The engine looks for all of them; these save steps.
 STOPS = 4
@@ -62,6 +62,17 @@ class Written(NamedTuple):
     tokens: Array
     log_probs: Array
     valid: Array
+
+
+def prepared(params: dict[str, Any], config: ModelConfig) -> dict[str, Any]:
+    """Parameters as decoding reads them: a layer at a time and in config.dtype already, since they
+    are read again for every token. Those of norms stay as they are: they are used in float32."""
+
+    def cast(path: tuple[Any, ...], x: Array) -> Array:
+        of_norm = any(str(getattr(key, "key", "")).endswith("norm") for key in path)
+        return x if of_norm else x.astype(config.dtype)
+
+    return unstacked(jax.tree_util.tree_map_with_path(cast, params), config)
 
 
 def empty_slots(config: ModelConfig, count: int, length: int) -> Slots:

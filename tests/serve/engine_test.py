@@ -1,4 +1,5 @@
 import collections
+import dataclasses
 import functools
 import itertools
 import unittest
@@ -19,6 +20,7 @@ from model.sharding import make_mesh
 from model.transformer import hidden_states
 from serve import engine as engine_module
 from serve.engine import Completion, Engine, Request
+from serve.slots import prepared
 from tests.model.random_parameters import random_parameters
 from tests.serve import small_model
 from tests.serve.small_model import CONTEXT, prompts
@@ -195,6 +197,20 @@ class WritingTest(parameterized.TestCase):
 @functools.cache
 def engine_of_one() -> Engine:
     return engine(1, steps=4)
+
+
+class PreparedTest(absltest.TestCase):
+    def test_parameters_of_16_bits_change_nothing(self):
+        model = small_model.trained()
+        config = dataclasses.replace(model.architecture, dtype="bfloat16")
+        once = prepared(model.params, config)
+        self.assertEqual(once["layers"][0]["mlp"]["up"]["weight"].dtype, jnp.bfloat16)
+        self.assertEqual(once["layers"][0]["attention"]["query_norm"]["scale"].dtype, jnp.float32)
+        forward = jax.jit(hidden_states, static_argnums=1)
+        tokens = jnp.asarray(prompts(1)[0])[None]
+        np.testing.assert_array_equal(
+            forward(once, config, tokens), forward(model.params, config, tokens)
+        )
 
 
 class EndingTest(parameterized.TestCase):
