@@ -1,0 +1,53 @@
+"""Questions for interrogation: their replies answer them, and nothing is kept to measure."""
+
+from absl.testing import absltest
+
+from configs import defaults
+from data.world import chat, documents
+from data.world.chat.grade import grade
+
+
+class PracticeTest(absltest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.config = defaults.get_config()
+        cls.tellings = documents.tellings(0, 12.0)
+        cls.asked = chat.practice_questions(cls.config, cls.tellings, 600)
+
+    def topics(self, kind):
+        found = chat.questions(self.config, self.tellings, kind)
+        return {question["id"].rsplit("/", 1)[0].removesuffix("/reverse") for question in found}
+
+    def test_each_is_answered_by_its_reply(self):
+        told = [question for question in self.asked if question["accept"]]
+        self.assertGreater(len(told), 450)
+        for question in told:
+            self.assertTrue(grade(question, question["reply"]), question)
+            self.assertTrue(question["query"])
+
+    def test_nothing_is_kept_for_measuring(self):
+        topics = [question["id"].rsplit("/", 1)[0] for question in self.asked if question["accept"]]
+        self.assertLen(set(topics), len(topics))
+        self.assertEqual(set(topics) & self.topics("known_told_only"), set())
+        self.assertEqual(set(topics) & self.topics("withheld"), set())
+        self.assertNotEmpty(set(topics) & self.topics("withheld_practice"))
+        self.assertNotEmpty(set(topics) & self.topics("known_asked"))
+        kinds = ("known_asked", "known_told_only", "withheld", "withheld_practice", "invented")
+        held_out = {
+            question["messages"][0]["content"]
+            for kind in kinds
+            for question in chat.questions(self.config, self.tellings, kind)
+        }
+        said = {question["messages"][0]["content"] for question in self.asked}
+        self.assertEqual(said & held_out, set())
+
+    def test_no_answer_to_the_made_up_is_right(self):
+        made_up = [question for question in self.asked if not question["accept"]]
+        self.assertBetween(len(made_up), 60, 90)
+        for question in made_up:
+            self.assertFalse(grade(question, "Paris."))
+
+
+if __name__ == "__main__":
+    absltest.main()
