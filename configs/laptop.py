@@ -1,11 +1,15 @@
-"""From nothing to a base model on two CPU cores, with no download: the embedded small world.
+"""From nothing to a small assistant on two CPU cores, with no download: the embedded world.
 
     bash launch/laptop.sh
     python -m train.main --config=configs/laptop.py
 
-Needs two cores. 1.9M parameters, 3.7M tokens. Run once, on two cores (AMD EPYC, AVX-512) shared
-with other programs: 18 minutes of CPU time, 41 by the clock; validation loss 0.934 nats a token,
-0.340 bits a byte; English sentences, many of whose facts are wrong.
+Needs two cores. 1.9M parameters; 6.1M tokens of pretraining on 26 MB that the web pipeline keeps, 5.1M
+of fine-tuning. Run once, from a new clone, on two cores (AMD EPYC, AVX-512) shared with other
+programs: 32 minutes, installation included. Base model: validation loss 0.825 nats a token, 0.292
+bits a byte. Assistant, on what training never contained: 0.73 of the facts it was asked about in
+other words, 0.54 of those only told, 0.40 of the word problems with steps and 0.01 without, 0.78 of
+what was withheld declined against 0.00 before interrogation, 0.10 of what it knows declined too. It
+copies words badly, so that search (0.02) and letters (0.39) mostly fail.
 """
 
 from ml_collections import ConfigDict
