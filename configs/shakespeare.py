@@ -4,7 +4,7 @@
 
 Needs a text file (TinyShakespeare, 1.1 MB, or any other). On the last tenth of TinyShakespeare as
 validation text (benchmarks/time_to_loss.py): 1.855 nats per character after 23 seconds on two cores
-(AMD EPYC, AVX-512), imports and compilation counted; nanoGPT takes 73 to its 1.886.
+(Intel Xeon, AVX-512), imports and compilation counted; nanoGPT takes 73 to its 1.886.
 """
 
 from ml_collections import ConfigDict
