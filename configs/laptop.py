@@ -5,11 +5,11 @@
 
 Needs two cores. 1.9M parameters; 6.1M tokens of pretraining on 26 MB that the web pipeline keeps,
 5.1M of fine-tuning. Run once, from a new clone, on two cores (Intel Xeon, AVX-512) shared with
-other programs: 32 minutes, installation included. Base model: validation loss 0.825 nats a token, 0.292
-bits a byte. Assistant, on what training never contained: 0.73 of the facts it was asked about in
-other words, 0.54 of those only told, 0.40 of the word problems with steps and 0.01 without, 0.78 of
-what was withheld declined against 0.00 before interrogation, 0.10 of what it knows declined too. It
-copies words badly, so that search (0.02) and letters (0.39) mostly fail.
+other programs: 32 minutes, installation included. Base model: validation loss 0.825 nats a token,
+0.292 bits a byte. Assistant, on what training never contained: 0.73 of the facts it was asked about
+in other words, 0.54 of those only told, 0.40 of the word problems with steps and 0.01 without, 0.78
+of what was withheld declined against 0.00 before interrogation, 0.10 of what it knows declined too.
+It copies words badly, so that search (0.02) and letters (0.39) mostly fail.
 """
 
 from ml_collections import ConfigDict
