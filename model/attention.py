@@ -65,9 +65,7 @@ def cached_attention(
 
     Args:
       query: [B, H, T, head_dim].
-      keys, values: blocks that follow one another, S slots in all: keys [B, K, head_dim, size],
-        values [B, K, size, head_dim]. With a single query a product along the last axis is the
-        fastest way through memory, for a CPU by a quarter; hence the keys' order.
+      keys, values: blocks [B, K, size, head_dim] that follow one another, S slots in all.
       positions: [B, T]; a query sees the slots up to its own. At or past S: of no interest, the
         query sees whatever is read for the others.
       rows: [B], where the cache has more rows: which of them each row of queries sees.
@@ -77,8 +75,7 @@ def cached_attention(
     """
     B, H, T, head_dim = query.shape
     K = keys[0].shape[1]
-    product = functools.partial(jnp.einsum, preferred_element_type=jnp.float32)
-    ends = list(itertools.accumulate(key.shape[3] for key in keys))
+    ends = list(itertools.accumulate(key.shape[2] for key in keys))
 
     def over(
         count: int, query: Array, keys: Sequence[Array], values: Sequence[Array], positions: Array
@@ -88,17 +85,18 @@ def cached_attention(
         # Block by block to the end: on a CPU, joining them takes longer than computing with them.
         for key, end in zip(keys[:count], ends, strict=False):
             visible = jnp.arange(start, end) <= positions[:, None, None, :, None]
-            score = product("bkgtd,bkds->bkgts", grouped, key if rows is None else key[rows])
-            scores.append(jnp.where(visible, score * head_dim**-0.5, _MASKED))
+            score = _scores(grouped, key if rows is None else key[rows]) * head_dim**-0.5
+            scores.append(jnp.where(visible, score, _MASKED))
             start = end
         largest = functools.reduce(jnp.maximum, [x.max(-1, keepdims=True) for x in scores])
         weights = [jnp.exp(x - largest) for x in scores]
         total = sum(weight.sum(-1, keepdims=True) for weight in weights)
         out = sum(
-            product(
+            jnp.einsum(
                 "bkgts,bksd->bkgtd",
                 weight.astype(value.dtype),
                 value if rows is None else value[rows],
+                preferred_element_type=jnp.float32,
             )
             for weight, value in zip(weights, values, strict=False)
         )
@@ -117,13 +115,15 @@ def _xla(query: Array, key: Array, value: Array, segment_ids: Array | None) -> A
     if segment_ids is not None:
         same = segment_ids[:, :, None] == segment_ids[:, None, :]  # [B, T, T]
         visible = visible & same[:, None, None]
-    grouped = query.reshape(B, K, H // K, T, head_dim)
-    scores = jnp.einsum(
-        "bkgtd,bksd->bkgts", grouped, key, preferred_element_type=jnp.float32
-    )  # [B, K, H / K, T, T]
+    scores = _scores(query.reshape(B, K, H // K, T, head_dim), key)
     scores = jnp.where(visible, scores * head_dim**-0.5, _MASKED)
     weights = jax.nn.softmax(scores, axis=-1).astype(value.dtype)
     return jnp.einsum("bkgts,bksd->bkgtd", weights, value).reshape(B, H, T, head_dim)
+
+
+def _scores(grouped: Array, key: Array) -> Array:
+    """[B, K, H / K, T, head_dim] and [B, K, S, head_dim] -> [B, K, H / K, T, S] float32."""
+    return jnp.einsum("bkgtd,bksd->bkgts", grouped, key, preferred_element_type=jnp.float32)
 
 
 def _query_blocks(T: int) -> list[tuple[int, int]]:

@@ -19,9 +19,8 @@ from model.config import ModelConfig
 from model.parameters import unembedding
 from model.sharding import constrain
 
-# "key" and "value" of a layer, in blocks [B, K, head_dim, size] and [B, K, size, head_dim] that
-# follow one another: one such pair a layer or, where config.scan is set, one pair with the layers
-# on a leading axis.
+# "key" and "value" of a layer, each in blocks [B, K, size, head_dim] that follow one another: one
+# such pair a layer or, where config.scan is set, one pair with the layers on a leading axis.
 Cache = dict[str, tuple[Array, ...]] | list[dict[str, tuple[Array, ...]]]
 
 _SMALLEST_BLOCK = 64
@@ -97,8 +96,8 @@ def hidden_states_cached(
 
         def attend(query: Array, key: Array, value: Array) -> tuple[Array, Cache]:
             new = {
-                "key": _written(cached["key"], 3, key, positions, rows),
-                "value": _written(cached["value"], 2, value, positions, rows),
+                "key": _written(cached["key"], key, positions, rows),
+                "value": _written(cached["value"], value, positions, rows),
             }
             return cached_attention(query, new["key"], new["value"], positions, rows), new
 
@@ -134,32 +133,31 @@ def empty_cache(config: ModelConfig, batch: int, length: int) -> Cache:
         grown = ends[-1] * 3 // 2 if power else ends[-1] * 4 // 3
         ends.append(min(length, max(_SMALLEST_BLOCK, grown)))
 
-    sizes = [end - start for start, end in itertools.pairwise(ends)]
-
     def pair(*leading: int) -> dict[str, tuple[Array, ...]]:
-        shape = (*leading, batch, config.kv_heads)
+        shapes = [
+            (*leading, batch, config.kv_heads, end - start, config.head_dim)
+            for start, end in itertools.pairwise(ends)
+        ]
         return {
-            "key": tuple(jnp.zeros((*shape, config.head_dim, n), config.dtype) for n in sizes),
-            "value": tuple(jnp.zeros((*shape, n, config.head_dim), config.dtype) for n in sizes),
+            name: tuple(jnp.zeros(shape, config.dtype) for shape in shapes)
+            for name in ("key", "value")
         }
 
     return pair(config.layers) if config.scan else [pair() for _ in range(config.layers)]
 
 
 def _written(
-    blocks: tuple[Array, ...], axis: int, new: Array, positions: Array, rows: Array | None
+    blocks: tuple[Array, ...], new: Array, positions: Array, rows: Array | None
 ) -> tuple[Array, ...]:
-    """Blocks of a cache, their slots along `axis`, with new [B, K, T, head_dim] at positions [B, T]
-    of rows [B]."""
+    """Blocks of a cache with new [B, K, T, head_dim] at positions [B, T] of rows [B]."""
     rows = (jnp.arange(len(new)) if rows is None else rows)[:, None]
     new = new.swapaxes(1, 2)  # advanced indices around a slice come first: [B, T, K, head_dim]
     written, start = [], 0
     for block in blocks:
-        size = block.shape[axis]
+        size = block.shape[2]
         # A negative index would count from the end.
         slots = jnp.where(positions < start, size, positions - start)
-        place = (rows, *(slice(None),) * (axis - 1), slots)
-        written.append(block.at[place].set(new, mode="drop"))
+        written.append(block.at[rows, :, slots].set(new, mode="drop"))
         start += size
     return tuple(written)
 

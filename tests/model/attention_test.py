@@ -175,7 +175,6 @@ class CachedTest(parameterized.TestCase):
             # What later slots hold must not matter, however large.
             later = ~visible.any(1)[:, None, :, None]
             keys, values = (jnp.split(jnp.where(later, 1e9, x), ends, axis=2) for x in (key, value))
-            keys = [block.swapaxes(2, 3) for block in keys]
             got = cached_attention(query, keys, values, jnp.array(positions))
             np.testing.assert_allclose(got, reference(*inputs, visible), atol=1e-5)
 
@@ -183,7 +182,6 @@ class CachedTest(parameterized.TestCase):
         query, key, value = random_inputs(2, 2, 2, 1, 8, 8)
         # Weights of zero do not hide what is no number: it would show if it were read.
         keys, values = ([x[:, :, :4], jnp.full_like(x[:, :, 4:], jnp.nan)] for x in (key, value))
-        keys = [block.swapaxes(2, 3) for block in keys]
         got = cached_attention(query, keys, values, jnp.array([[3], [8]]))
         self.assertTrue(np.isfinite(got).all())
         got = cached_attention(query, keys, values, jnp.array([[3], [7]]))
