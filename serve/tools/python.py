@@ -30,7 +30,8 @@ import pydantic_monty
 from pydantic_monty import CollectString, MontyCrashedError, MontyError, MontySyntaxError
 
 from data.errors import InputError
-from serve.tools.tool import Tool, cut, declaration
+from data.tool_declarations import PYTHON
+from serve.tools.tool import Tool, cut
 
 # How long after the limit a worker is killed that has not stopped by itself.
 GRACE_SECONDS = 0.2
@@ -74,7 +75,7 @@ def python_tool(limits: Limits | None = None, seed: int | None = None, processes
     """
     sandbox = Sandbox(limits or Limits(), seed, processes)
     return Tool(
-        declaration=declaration("python", "Run Python code.", code="string"),
+        declaration=PYTHON,
         run=lambda arguments: sandbox.run(arguments["code"]),
         about=f"python: {sandbox.isolation}",
         close=sandbox.close,

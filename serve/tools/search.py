@@ -33,7 +33,8 @@ from absl import logging
 from data import sources
 from data.errors import InputError
 from data.run_folder import is_done, mark_done, replace_folder
-from serve.tools.tool import Tool, cut, declaration
+from data.tool_declarations import SEARCH
+from serve.tools.tool import Tool, cut
 
 FOLDER = "search"
 PASSAGE_CHARACTERS = 300
@@ -115,7 +116,7 @@ def search_tool(folder: Path, characters: int = RESULT_CHARACTERS) -> Tool:
         return _result(index.search(arguments["query"], most=_CANDIDATES), characters)
 
     return Tool(
-        declaration=declaration("search", "Search documents.", query="string"),
+        declaration=SEARCH,
         run=run,
         about=f"search: {index.searcher.num_docs} passages of {index.source}",
     )

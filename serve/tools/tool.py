@@ -49,18 +49,6 @@ class Tool:
         return self.declaration["function"]["name"]
 
 
-def declaration(name: str, description: str, **properties: str) -> dict[str, Any]:
-    """OpenAI's declaration of a function all of whose arguments are required; their JSON types by
-    name."""
-    parameters = {
-        "type": "object",
-        "properties": {key: {"type": kind} for key, kind in properties.items()},
-        "required": list(properties),
-    }
-    function = {"name": name, "description": description, "parameters": parameters}
-    return {"type": "function", "function": function}
-
-
 def call_tool(tools: Sequence[Tool], call: dict[str, Any]) -> str:
     """The result of a call as `data.conversations.parse_assistant` gives it: a function's name and
     arguments, or {"error": sentence}. What is wrong with the call is its result."""

@@ -2,8 +2,9 @@ from absl.testing import absltest
 
 from data.conversations import prompt_ids
 from data.errors import InputError
+from data.tool_declarations import declaration
 from serve.conversation import Conversation
-from serve.tools.tool import Tool, declaration
+from serve.tools.tool import Tool
 from serve.turns import Bounds, Turns
 from tests.serve import small_model
 from tests.serve.scripted import Scripted, call

@@ -6,9 +6,10 @@ from absl.testing import absltest, parameterized
 
 from data.conversations import END, parse_assistant, prompt_ids, tool_response_ids
 from data.errors import InputError
+from data.tool_declarations import declaration
 from serve.engine import Engine
 from serve.tools.python import Limits, python_tool
-from serve.tools.tool import Tool, declaration
+from serve.tools.tool import Tool
 from serve.turns import (
     NO_CALLS_LEFT,
     Bounds,

@@ -1,7 +1,7 @@
 """Questions whose answer is looked up: a query, a passage of a document, and what it says.
 
-What is searched for is what the corpus tells too rarely to be known. Passages are cut from
-documents as the search tool cuts them, and some do not hold the answer.
+What is searched for is what the corpus tells too rarely to be known. Passages are a few
+sentences of a document, as the search tool gives them, and some do not hold the answer.
 """
 
 import re

@@ -1,21 +1,12 @@
-"""The two tools as conversations see them: how they are declared, called and answered.
+"""The two tools as conversations see them: how they are offered, called and answered.
 
 The Python tool's output is what the code prints, or else the value of its last expression. Only
 whole numbers are left as bare values here, so that it does not matter how text is shown.
 """
 
+from data.tool_declarations import PYTHON, SEARCH
 from data.world.draw import Draw
 
-_CODE = {"type": "object", "properties": {"code": {"type": "string"}}, "required": ["code"]}
-_QUERY = {"type": "object", "properties": {"query": {"type": "string"}}, "required": ["query"]}
-PYTHON = {
-    "type": "function",
-    "function": {"name": "python", "description": "Run Python code.", "parameters": _CODE},
-}
-SEARCH = {
-    "type": "function",
-    "function": {"name": "search", "description": "Search documents.", "parameters": _QUERY},
-}
 _SOMETIMES_OFFERED = 0.12
 
 

@@ -2,7 +2,8 @@ import hypothesis
 import hypothesis.strategies as st
 from absl.testing import absltest, parameterized
 
-from serve.tools.tool import MAX_RESULT_CHARACTERS, Tool, call_tool, cut, declaration
+from data.tool_declarations import declaration
+from serve.tools.tool import MAX_RESULT_CHARACTERS, Tool, call_tool, cut
 
 
 def _echo(arguments):
