@@ -185,8 +185,7 @@ def get_config() -> ConfigDict:
     config.interrogate = ConfigDict()
     # The stage of the run that is asked.
     config.interrogate.stage = "sft"
-    # "world", or JSON Lines of {"question", "answer" or "answers"} with, if there is one, the
-    # "passage" that holds the answer.
+    # "world", or JSON Lines of {"question", "answer" or "answers"}.
     config.interrogate.source = "world"
     # Most questions asked, and how often each.
     config.interrogate.questions = 1500

@@ -1,5 +1,6 @@
 """Asking a model many questions at once, through the one loop of turns and tool calls."""
 
+import contextlib
 import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,7 +8,12 @@ from typing import Any
 import numpy as np
 
 from data.conversations import prompt_ids
-from serve.turns import Opening, Trajectory, Turns
+from serve.engine import Engine
+from serve.load import Trained
+from serve.tools.tool import Tool
+from serve.turns import Bounds, Opening, Trajectory, Turns
+
+_SLOTS = 64
 
 # A question is plain data: "id", "messages", where tools are offered "tools", and what its grader
 # needs (see data.world.chat.grade).
@@ -27,15 +33,21 @@ class Answer:
     trajectory: Trajectory
 
 
+def engine_of(trained: Trained) -> Engine:
+    """An engine that writes answers to many questions at once."""
+    return Engine(trained.params, trained.architecture, trained.tokenizer, _SLOTS)
+
+
 def ask(
-    turns: Turns,
-    tokenizer: Any,
+    engine: Engine,
     questions: Sequence[Question],
+    tools: Sequence[Tool] = (),
+    bounds: Bounds | None = None,
     samples: int = 1,
     temperature: float = 0.0,
     seed: int = 0,
 ) -> list[list[Answer]]:
-    """`samples` answers to each question, in its order.
+    """`samples` answers to each question, in its order, with `tools` at hand.
 
     An answer depends on its question, its number and the seed alone.
 
@@ -44,7 +56,7 @@ def ask(
     """
     seeds = np.random.SeedSequence(seed).generate_state(max(1, samples))
     prompts = [
-        prompt_ids(tokenizer, question["messages"], question.get("tools", ()))
+        prompt_ids(engine.tokenizer, question["messages"], question.get("tools", ()))
         for question in questions
     ]
     openings = [
@@ -52,7 +64,8 @@ def ask(
         for prompt in prompts
         for own_seed in seeds[:samples]
     ]
-    given = [Answer(_said(trajectory), trajectory) for trajectory in turns.complete(openings)]
+    with contextlib.closing(Turns(engine, tools, bounds)) as turns:
+        given = [Answer(_said(trajectory), trajectory) for trajectory in turns.complete(openings)]
     return [given[start : start + samples] for start in range(0, len(given), samples)]
 
 

@@ -20,13 +20,13 @@ from data.world.chat import grade
 from evals import answers
 from evals.answers import Question
 from serve.engine import Engine
-from serve.load import Trained, load
+from serve.load import load
 from serve.tools.resolve import resolve
 from serve.tools.tool import Tool
-from serve.turns import Bounds, Turns
+from serve.turns import Bounds
 
 FOLDER = "assistant"
-SLOTS = 64
+_BOUNDS = Bounds(tokens=160, total_tokens=224)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,8 +78,7 @@ def run(config: ml_collections.ConfigDict, workdir: str) -> None:
         wanted = [measure for measure in MEASURES if measure.before == before]
         if not wanted or not is_done(pathlib.Path(workdir) / stage):
             continue
-        trained = load(workdir, stage)
-        engine = Engine(trained.params, trained.architecture, trained.tokenizer, SLOTS)
+        engine = answers.engine_of(load(workdir, stage))
         seen: dict[tuple, list[tuple[Question, answers.Answer]]] = {}
         for measure in wanted:
             at_hand = [tool for tool in tools if tool.name in measure.tools]
@@ -87,7 +86,7 @@ def run(config: ml_collections.ConfigDict, workdir: str) -> None:
             for kind in measure.kinds:
                 if (kind, measure.tools) not in seen:
                     asked = chat.questions(config, told, kind)
-                    seen[kind, measure.tools] = _answered(engine, trained, asked, at_hand)
+                    seen[kind, measure.tools] = _answered(engine, asked, at_hand)
                 pairs += seen[kind, measure.tools]
             verdicts = [_verdict(question, answer.text, measure) for question, answer in pairs]
             figures[measure.figure] = sum(verdicts) / len(verdicts)
@@ -109,11 +108,9 @@ def run(config: ml_collections.ConfigDict, workdir: str) -> None:
 
 
 def _answered(
-    engine: Engine, trained: Trained, asked: Sequence[Question], tools: Sequence[Tool]
+    engine: Engine, asked: Sequence[Question], tools: Sequence[Tool]
 ) -> list[tuple[Question, answers.Answer]]:
-    turns = Turns(engine, tools, Bounds(tokens=160, total_tokens=224))
-    given = answers.ask(turns, trained.tokenizer, asked)
-    turns.close()
+    given = answers.ask(engine, asked, tools, _BOUNDS)
     return [(question, answer) for question, (answer,) in zip(asked, given, strict=True)]
 
 

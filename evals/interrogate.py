@@ -26,20 +26,20 @@ from data import sources
 from data.chat_sources import INTERROGATED
 from data.errors import InputError
 from data.run_folder import is_done, mark_done, record, replace_folder, write_atomically
+from data.tool_declarations import PYTHON, SEARCH
 from data.world import chat, tellings
 from data.world.chat import declines, grade
-from data.world.chat import tools as declarations
+from data.world.chat import tools as calls
+from data.world.chat.setting import assistant
 from data.world.draw import Draw
 from evals import answers
 from evals.answers import Answer, Question
-from serve.engine import Engine
 from serve.load import load
 from serve.tools.resolve import resolve
 from serve.tools.tool import Tool
-from serve.turns import Bounds, Turns
+from serve.turns import Bounds
 
 KNOWN, UNSURE, UNKNOWN = "known", "unsure", "unknown"
-SLOTS = 64
 # Of what is to be declined, how many conversations are made that search for it instead, and for
 # how many of them both tools are offered.
 _SEARCHED, _BOTH_TOOLS = 0.5, 0.4
@@ -57,13 +57,11 @@ def run(config: ml_collections.ConfigDict, workdir: str) -> None:
         return
     settings = config.interrogate
     asked = _questions(config, workdir)
-    trained = load(workdir, settings.stage)
-    engine = Engine(trained.params, trained.architecture, trained.tokenizer, SLOTS)
-    turns = Turns(engine, (), Bounds(calls=0, tokens=_ANSWER_TOKENS))
+    engine = answers.engine_of(load(workdir, settings.stage))
+    bounds = Bounds(calls=0, tokens=_ANSWER_TOKENS)
     given = answers.ask(
-        turns, trained.tokenizer, asked, settings.samples, temperature=1.0, seed=config.seed
+        engine, asked, (), bounds, settings.samples, temperature=1.0, seed=config.seed
     )
-    turns.close()
     scores = [_right(question, of_one) for question, of_one in zip(asked, given, strict=True)]
     verdicts = judge(asked, scores, settings.known_from, settings.unknown_to)
     (search,) = resolve(["search"], workdir, config)
@@ -133,8 +131,11 @@ def _right(question: Question, given: Sequence[Answer]) -> float:
 def judge(
     asked: Sequence[Question], scores: Sequence[float], known_from: float, unknown_to: float
 ) -> list[str]:
-    """known, unsure or unknown for each question, from its share of right answers and the mean
-    share of all questions about its entity, both of which must be low or high enough."""
+    """known, unsure or unknown for each question.
+
+    What is compared is the mean of two shares of right answers: its own, and that of all questions
+    about its entity. What is known must also be answered rightly often enough by itself.
+    """
     of_entity = collections.defaultdict(list)
     for question, score in zip(asked, scores, strict=True):
         of_entity[question["entity"]].append(score)
@@ -163,9 +164,9 @@ def lessons(
         said = list(question["messages"])
         if verdict == KNOWN:
             right = next(answer.text for answer in of_one if grade.grade(question, answer.text))
-            yield {"messages": [*said, _assistant(right)], "kind": KNOWN}
+            yield {"messages": [*said, assistant(right)], "kind": KNOWN}
         elif verdict == UNKNOWN:
-            yield {"messages": [*said, _assistant(declines.declines(draw))], "kind": UNKNOWN}
+            yield {"messages": [*said, assistant(declines.declines(draw))], "kind": UNKNOWN}
             if draw.chance(_SEARCHED):
                 yield _searched(draw, question, said, search)
 
@@ -176,11 +177,7 @@ def _searched(draw: Draw, question: Question, said: list[dict], search: Tool) ->
         text.lower() in passage.lower() for text in question["accept"]
     )
     reply = question["reply"] if is_found else declines.not_found(draw)
-    messages = [*said, *declarations.search(question["query"], passage), _assistant(reply)]
+    messages = [*said, *calls.search(question["query"], passage), assistant(reply)]
     both = draw.chance(_BOTH_TOOLS)
-    tools = [declarations.PYTHON, declarations.SEARCH] if both else [declarations.SEARCH]
+    tools = [PYTHON, SEARCH] if both else [SEARCH]
     return {"messages": messages, "tools": tools, "kind": "searched"}
-
-
-def _assistant(text: str) -> dict:
-    return {"role": "assistant", "content": text}

@@ -8,12 +8,13 @@ import tempfile
 import numpy as np
 from absl.testing import absltest
 
+from data.tool_declarations import declaration
 from data.world.chat.grade import grade, is_decline
 from evals import answers, interrogate
 from evals.answers import Answer
 from serve.engine import Engine
-from serve.tools.tool import Tool, declaration
-from serve.turns import Bounds, Trajectory, Turns
+from serve.tools.tool import Tool
+from serve.turns import Bounds, Trajectory
 from tests.serve import small_model
 
 
@@ -121,11 +122,11 @@ class AskTest(absltest.TestCase):
     def test_answers_depend_on_question_number_and_seed_alone(self):
         model = small_model.trained()
         engine = Engine(model.params, model.architecture, model.tokenizer, 8)
-        turns = Turns(engine, (), Bounds(tokens=12))
+        bounds = Bounds(tokens=12)
         asked = [question(f"question {n}", "", ["x"]) for n in range(5)]
 
         def texts(questions, seed=0):
-            given = answers.ask(turns, model.tokenizer, questions, 3, temperature=1.0, seed=seed)
+            given = answers.ask(engine, questions, (), bounds, 3, temperature=1.0, seed=seed)
             return [[answer.trajectory.tokens for answer in of_one] for of_one in given]
 
         first = texts(asked)
@@ -135,9 +136,8 @@ class AskTest(absltest.TestCase):
 
     def test_an_answer_that_never_ends_says_nothing(self):
         model = small_model.trained()
-        turns = Turns(Engine(model.params, model.architecture, model.tokenizer, 2))
-        cut = Turns(turns._engine, (), Bounds(tokens=2))
-        ((given,),) = answers.ask(cut, model.tokenizer, [question("q", "", ["x"])])
+        engine = Engine(model.params, model.architecture, model.tokenizer, 2)
+        ((given,),) = answers.ask(engine, [question("q", "", ["x"])], (), Bounds(tokens=2))
         self.assertEqual(given.trajectory.finish_reason, "length")
         self.assertEqual(given.text, "")
 
