@@ -17,7 +17,7 @@ _SPECIAL = re.compile(r"<\|[^<>\s]{0,40}\|>|</?(?:think|tool_call|tool_response|
 _NO_TEXT = ("Cc", "Cf", "Cs", "Co", "Cn")  # categories of Unicode: control, surrogate, ...
 _MARKER = re.compile(r"answer is:?|####", re.IGNORECASE)
 _NUMBER = re.compile(
-    r"(?<![\w.])(-?)\$?([0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(\.[0-9]+)?(?!\w|[.,][0-9])"
+    r"(?<![\w.])(?<![0-9],)(-?)\$?([0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(\.[0-9]+)?(?!\w|[.,][0-9])"
 )
 _LONGEST_NUMBER = 40  # characters
 
@@ -80,7 +80,7 @@ def number_fault(problem: Problem, text: str) -> str:
 
 def text_fault(problem: Problem, text: str) -> str:
     """Whether the answer is facts["answer"], case, white space and what stands around it aside."""
-    said, expected = _plain(after_marker(text)), _plain(problem.facts["answer"])
+    said, expected = (_plain(after_marker(one)) for one in (text, problem.facts["answer"]))
     return "" if said == expected else "another answer"
 
 
