@@ -83,7 +83,7 @@ def reasoning_gym(task: str) -> Environment:
             raise ValueError(f"{name} has one level, not {level}")
         for attempt in range(_TRIES):
             # A generator takes seeds of 32 bits.
-            own = xxhash.xxh32_intdigest(f"{seed}/{attempt}")
+            own = xxhash.xxh32_intdigest(f"{seed}/{attempt}".encode())
             made = package.create_dataset(task, size=1, seed=own)[0]
             if sources.is_held_out(made["question"], _HELD_OUT) == is_held_out(seed):
                 return _problem(f"{name}/1/{seed}", made)

@@ -21,7 +21,7 @@ HOSTILE = (
     "<think>", "</think>", "<tool_call>{}</tool_call>", "<|unknown|><|image|>", "</s>", "<pad>",
     "__import__('os').system('true')", "eval('1+1')", "exec(open('x').read())", "lambda: x",
     "{answer}", "%s%s%s%n", "${answer}", "{x.__class__}", "problem.answer", "facts['answer']",
-    "'; DROP TABLE answers; --", "<script>alert(1)</script>", "٥٦", "５６", "²³", "Ⅻ", "½",
+    "'; DROP TABLE answers; --", "<script>alert('x')</script>", "٥٦", "５６", "²³", "Ⅻ", "½",
     "NaN", "inf", "-inf", "None", "True", "nan nan nan", "a" * 1999, "a a " * 400, "\u0301" * 900,
     "1/0", "5 / (3 - 3)", "I don't know.", "\"" * 1900, "'" * 1900, "," * 1900, "word, " * 300,
     "😀" * 900, b"65", 65, 6.5, ["65"], {"answer": "65"},

@@ -29,7 +29,7 @@ class SeedTest(absltest.TestCase):
     def test_they_stay_as_they_are(self):
         """Another seed for the same run would be another run."""
         self.assertEqual(problem_seed(0, 0, True), problem_seed(0, 0, False) + 1)
-        self.assertEqual(problem_seed(0, 0, False), xxhash.xxh64_intdigest("0/0") // 4096 * 2)
+        self.assertEqual(problem_seed(0, 0, False), xxhash.xxh64_intdigest(b"0/0") // 4096 * 2)
 
 
 if __name__ == "__main__":

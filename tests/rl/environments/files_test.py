@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import tempfile
 
 from absl.testing import absltest, parameterized
 
@@ -15,9 +16,11 @@ _GSM8K = pathlib.Path(__file__).resolve().parents[4] / "shared/data/gsm8k/train.
 
 class FilesTest(parameterized.TestCase):
     def written(self, rows: list) -> str:
-        path = self.create_tempfile("rows.jsonl").full_path
-        pathlib.Path(path).write_text("\n".join(json.dumps(row) for row in rows))
-        return path
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        path = pathlib.Path(folder.name, "rows.jsonl")
+        path.write_text("\n".join(json.dumps(row) for row in rows))
+        return str(path)
 
     def test_numbers_and_texts(self):
         rows = [{"question": f"Number {i}?", "answer": i} for i in range(60)]
