@@ -74,9 +74,9 @@ class HostileTest(parameterized.TestCase):
             for seed in (2, 3):
                 problem = environment.problem(seed, level)
                 for text in HOSTILE:
-                    start = time.process_time()
+                    start = time.thread_time()
                     verdict = environment.verify(problem, text)
-                    self.assertLess(time.process_time() - start, 0.05, repr(text)[:60])
+                    self.assertLess(time.thread_time() - start, 0.05, repr(text)[:60])
                     self.assertEqual(verdict.reward, 0.0, (problem.answer, repr(text)[:60]))
                     self.assertBetween(len(verdict.why), 1, 80)
 

@@ -35,7 +35,7 @@ class TasksTest(parameterized.TestCase):
     def test_the_answers_given_are_right_and_others_wrong(self, task: str):
         environment = gym.reasoning_gym(task)
         texts = [set(), set()]
-        for i in range(30):
+        for i in range(8):
             for held_out in (False, True):
                 seed = problem_seed(0, i, held_out)
                 problem = environment.problem(seed, 1)
@@ -43,7 +43,8 @@ class TasksTest(parameterized.TestCase):
                 texts[held_out].add(problem.messages[0]["content"])
                 said = f"The answer is {problem.answer}"
                 self.assertEqual(environment.verify(problem, said).reward, 1.0, problem)
-                for text in (said + "1", "The answer is 123456789.", *answers_test.HOSTILE):
+                hostile = answers_test.HOSTILE if i == 0 else ()
+                for text in (said + "1", "The answer is 123456789.", *hostile):
                     self.assertEqual(environment.verify(problem, text).reward, 0.0)
         self.assertFalse(texts[0] & texts[1])
 
