@@ -51,7 +51,7 @@ def keys(name: str, problem: Problem) -> list[str]:
         return ["sorting/" + problem.answer.replace(",", "")]
     if problem.answer[-1] in ".?!":  # a sentence, of names, numbers and words of its own
         return []
-    items = re.findall(r"\w+", problem.answer.lower())
+    items = re.findall(r"\w+", problem.answer.lower().removeprefix("print"))
     return [f"number/{int(item)}" if item.isdigit() else f"word/{item}" for item in items]
 
 
