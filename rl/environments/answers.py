@@ -52,10 +52,12 @@ def after_marker(text: str) -> str:
 
 def number(text: str) -> Fraction | None:
     """The last number after "answer is" or "####"; without these, the only number of the text."""
-    found = list(_NUMBER.finditer(after_marker(text)))
-    if not found or (len(found) > 1 and not _MARKER.search(text)):
+    count, last = 0, None
+    for last in _NUMBER.finditer(after_marker(text)):  # not as a list: hostile text has hundreds
+        count += 1
+    if last is None or (count > 1 and not _MARKER.search(text)):
         return None
-    return _exact(found[-1]) if len(found[-1][0]) <= _LONGEST_NUMBER else None
+    return _exact(last) if len(last[0]) <= _LONGEST_NUMBER else None
 
 
 def _exact(match: re.Match) -> Fraction:

@@ -61,7 +61,9 @@ def right(name: str, problem: Problem) -> list[str]:
     if name == "copying" or name == "sorting":
         return [f" {problem.answer}\n"] if problem.answer in copying_test.solved(text) else [""]
     if name == "countdown":
-        made = solve_countdown(problem.facts["numbers"], problem.facts["target"])
+        made = problem.answer  # a search among five numbers would take seconds
+        if len(problem.facts["numbers"]) < 5:
+            made = solve_countdown(problem.facts["numbers"], problem.facts["target"])
         return [f"The answer is {made}.", f"{made} = {problem.facts['target']}", made]
     if name == "tables" and problem.facts["kind"] == "most":
         return [_looked_up(text), f"{_looked_up(text)} has the most."]
