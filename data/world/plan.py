@@ -18,7 +18,7 @@ from data.world.telling import Subject
 
 # The popularity of the entity of rank r is 1 / (1 + (r / HEAD) ** TAIL) + LEAST: about HEAD
 # entities are told about equally often, the others ever more rarely, as a power of their rank.
-HEAD = 115
+HEAD = 50
 TAIL = 3.5
 LEAST = 0.002
 WITHHELD_ENTITIES = 0.08  # share of the entities that no document mentions

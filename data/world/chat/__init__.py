@@ -93,8 +93,8 @@ def defaults() -> ml_collections.ConfigDict:
     # How often each kind of conversation comes, in proportion.
     options.weights = ml_collections.ConfigDict(
         {
-            "facts": 0.31,
-            "identity": 0.07,
+            "facts": 0.30,
+            "identity": 0.08,
             "letters": 0.10,
             "products": 0.07,
             "search": 0.07,
