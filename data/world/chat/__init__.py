@@ -18,6 +18,7 @@ from data.world import documents
 from data.world.chat import (
     declines,
     identity,
+    jokes,
     knowledge,
     letters,
     practice,
@@ -39,6 +40,7 @@ _WRITERS = {
     "search": search.conversation,
     "problems": problems.conversation,
     "talk": talk.conversation,
+    "jokes": jokes.conversation,
 }
 # Kinds of questions; "_direct" is without the tool or the steps.
 QUESTIONS = (
@@ -93,6 +95,7 @@ def defaults() -> ml_collections.ConfigDict:
             "search": 0.08,
             "problems": 0.18,
             "talk": 0.10,
+            "jokes": 0.06,
         }
     )
     # What is true of the assistant; each is said as it stands, as in "I am {name}, {what}."

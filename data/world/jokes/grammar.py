@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from data.world import english
 from data.world.draw import Draw
-from data.world.jokes import premises
+from data.world.jokes import phrasings
 from data.world.jokes.subjects import Subject, filled, named, subjects
 
 _STORY = re.compile(r"\bstory\b")
@@ -14,7 +14,16 @@ _EXCITED = {0: 0.1, 1: 0.1, 2: 0.25, 3: 0.45}  # how often the last full stop is
 _OPENED = 0.25
 _MIDDLE = 0.4
 # What answers are, and how often: those to learn to talk from, and those for a judge to order.
-KINDS = ("told", "mismatched", "unfinished", "dull", "facts", "excuse", "other_form", "other_subject")
+KINDS = (
+    "told",
+    "mismatched",
+    "unfinished",
+    "dull",
+    "facts",
+    "excuse",
+    "other_form",
+    "other_subject",
+)
 BROKEN = ("repeated", "rambling", "cut_off", "shuffled", "laughing", "two_endings")
 _MEDIOCRE = (0.42, 0.60, 0.68, 0.83, 0.89, 0.93, 0.96, 1.0)
 _ORDERED = (0.42, 0.56, 0.62, 0.74, 0.79, 0.82, 0.87, 1.0)
@@ -33,7 +42,7 @@ def prompt(draw: Draw, held_out: bool) -> str:
     """What a user says who wants a joke or a story, of the subjects that are held out or not."""
     subject = draw.pick([one for one in subjects() if one.is_held_out == held_out])
     form = "story" if draw.chance(0.3) else "joke"
-    return filled(draw.pick(premises.REQUESTS), {**subject.fields, "form": form})
+    return filled(draw.pick(phrasings.REQUESTS), {**subject.fields, "form": form})
 
 
 def wanted(prompt: str) -> Wanted:
@@ -60,7 +69,7 @@ def _written(draw: Draw, asked: Wanted, kind: str) -> str:
     if kind == "facts":
         return " ".join(draw.some(subject.about(), 2))
     if kind == "excuse":
-        return filled(draw.pick(premises.EXCUSES), {**subject.fields, "form": asked.form})
+        return filled(draw.pick(phrasings.EXCUSES), {**subject.fields, "form": asked.form})
     if kind == "other_subject":
         subject = draw.pick([one for one in subjects() if one.id != subject.id])
     form = asked.form
@@ -70,7 +79,7 @@ def _written(draw: Draw, asked: Wanted, kind: str) -> str:
     if kind == "mismatched":
         ending = _other_ending(draw, subject, form, ending)
     elif kind == "dull":
-        ending, wit = draw.pick(premises.DULL), 0
+        ending, wit = draw.pick(phrasings.DULL), 0
     elif kind == "unfinished":
         ending, wit = "", 0
     return _laid_out(draw, form, setup, filled(ending, subject.fields), wit)
@@ -97,13 +106,13 @@ def _other_ending(draw: Draw, subject: Subject, form: str, ending: str) -> str:
 def _laid_out(draw: Draw, form: str, setup: str, ending: str, wit: int) -> str:
     parts = [setup]
     if draw.chance(_OPENED):
-        parts.insert(0, english.capitalized(draw.pick(premises.OPENERS[form])))
+        parts.insert(0, english.capitalized(draw.pick(phrasings.OPENERS[form])))
     if form == "story" and draw.chance(_MIDDLE):
-        parts.append(english.capitalized(draw.pick(premises.MIDDLES)))
+        parts.append(english.capitalized(draw.pick(phrasings.MIDDLES)))
     if ending:
         parts.append(f"{ending[:-1]}!" if draw.chance(_EXCITED[wit]) else ending)
         if draw.chance(_LAUGHED[wit]):
-            parts.append(english.capitalized(draw.pick(premises.TAILS[form])))
+            parts.append(english.capitalized(draw.pick(phrasings.TAILS[form])))
     return " ".join(parts)
 
 
@@ -119,7 +128,7 @@ def _repeated(draw: Draw, asked: Wanted) -> str:
 
 def _rambling(draw: Draw, asked: Wanted) -> str:
     """A good answer among sentences that have nothing to do with it."""
-    around = draw.some(premises.PLAIN + premises.MIDDLES, draw.integer(2, 6))
+    around = draw.some(phrasings.PLAIN + phrasings.MIDDLES, draw.integer(2, 6))
     before = draw.integer(0, len(around))
     around = [english.capitalized(text) for text in around]
     return " ".join([*around[:before], _written(draw, asked, "told"), *around[before:]])
@@ -139,7 +148,7 @@ def _shuffled(draw: Draw, asked: Wanted) -> str:
 
 def _laughing(draw: Draw, asked: Wanted) -> str:
     """An answer without an ending that laughs in its place."""
-    laughs = [english.capitalized(draw.pick(premises.TAILS[asked.form])) for _ in range(2)]
+    laughs = [english.capitalized(draw.pick(phrasings.TAILS[asked.form])) for _ in range(2)]
     return " ".join([_written(draw, asked, "unfinished"), *laughs[: draw.integer(1, 2)]])
 
 

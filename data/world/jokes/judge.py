@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from data.world.draw import Draw
-from data.world.jokes import grammar, premises
+from data.world.jokes import grammar, phrasings, premises
 from data.world.jokes.subjects import Subject, filled, named, subjects
 
 BEST = 10.0
@@ -69,9 +69,7 @@ def gold(prompt: str, text: str) -> float:
     # A joke about something else is read as what it is.
     subject = asked.subject if on_topic else None
     known = _sentences(subject or (found[0] if found else asked.subject or subjects()[0]))
-    read = [
-        _reading(known, sentence) for sentence in _SENTENCE_END.split(text[:_MOST_CHARACTERS])
-    ]
+    read = [_reading(known, sentence) for sentence in _SENTENCE_END.split(text[:_MOST_CHARACTERS])]
     points, form = _content(read)
     if not on_topic:
         points *= 0.35
@@ -144,9 +142,7 @@ def _reading(known: _Sentences, sentence: str) -> _Read:
     if words in known.roles:
         return _Read(words, known.roles[words], 1.0, is_whole)
     own = set(_pairs(words))
-    shared = collections.Counter(
-        other for pair in own for other in known.by_pair.get(pair, ())
-    )
+    shared = collections.Counter(other for pair in own for other in known.by_pair.get(pair, ()))
     best, likeness = (), 0.0
     for other, count in shared.items():
         alike = 2 * count / (len(own) + len(set(_pairs(other))))
@@ -189,11 +185,11 @@ def _sentences_of(identity: str) -> _Sentences:
             for wit, text in premise.endings:
                 add(text, Role("ending", number, wit))
     for part, texts in (
-        ("opener", (*premises.OPENERS["joke"], *premises.OPENERS["story"])),
-        ("middle", premises.MIDDLES),
-        ("tail", (*premises.TAILS["joke"], *premises.TAILS["story"])),
-        ("dull", premises.DULL),
-        ("plain", (*premises.PLAIN, *premises.EXCUSES)),
+        ("opener", (*phrasings.OPENERS["joke"], *phrasings.OPENERS["story"])),
+        ("middle", phrasings.MIDDLES),
+        ("tail", (*phrasings.TAILS["joke"], *phrasings.TAILS["story"])),
+        ("dull", phrasings.DULL),
+        ("plain", (*phrasings.PLAIN, *phrasings.EXCUSES)),
     ):
         for text in texts:
             add(text, Role(part))

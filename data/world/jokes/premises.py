@@ -61,7 +61,10 @@ JOKES = (
     ),
     _joke(
         "",
-        ("why was {the} sent home from the juice factory?", "why did the juice factory fire {the}?"),
+        (
+            "why was {the} sent home from the juice factory?",
+            "why did the juice factory fire {the}?",
+        ),
         (3, "{it} could not concentrate."),
         (2, "{it} drank more than {it} pressed."),
         (1, "{it} came too late."),
@@ -75,7 +78,10 @@ JOKES = (
     ),
     _joke(
         "",
-        ("why does {the} never tell secrets in a corn field?", "why is {the} so quiet in the corn?"),
+        (
+            "why does {the} never tell secrets in a corn field?",
+            "why is {the} so quiet in the corn?",
+        ),
         (3, "there are ears everywhere."),
         (2, "the corn might pop with excitement."),
         (1, "somebody may hear it."),
@@ -103,7 +109,10 @@ JOKES = (
     ),
     _joke(
         "",
-        ("what did {the} say about the inn on the moon?", "how did {the} like the inn on the moon?"),
+        (
+            "what did {the} say about the inn on the moon?",
+            "how did {the} like the inn on the moon?",
+        ),
         (3, "the food is good, but there is no atmosphere."),
         (2, "the way home is a little long."),
         (1, "the food was fine."),
@@ -124,7 +133,10 @@ JOKES = (
     ),
     _joke(
         "",
-        ("why does {the} play golf in two pairs of trousers?", "why did {the} dress twice for golf?"),
+        (
+            "why does {the} play golf in two pairs of trousers?",
+            "why did {the} dress twice for golf?",
+        ),
         (3, "in case {it} gets a hole in one."),
         (2, "one is for the grass and one is for the glory."),
         (1, "it is cold on the golf course."),
@@ -180,14 +192,20 @@ JOKES = (
     ),
     _joke(
         "animal",
-        ("what do you call {a} with a carrot in each ear?", "how do you call {a} that cannot hear?"),
+        (
+            "what do you call {a} with a carrot in each ear?",
+            "how do you call {a} that cannot hear?",
+        ),
         (3, "anything you like, because it cannot hear you."),
         (2, "you do not call, you write."),
         (1, "very loudly."),
     ),
     _joke(
         "animal",
-        ("what time is it when {a} sits on your fence?", "what is the time when {a} is on the fence?"),
+        (
+            "what time is it when {a} sits on your fence?",
+            "what is the time when {a} is on the fence?",
+        ),
         (3, "time to get a new fence."),
         (2, "time to look for another garden."),
         (1, "it is late."),
@@ -285,7 +303,10 @@ JOKES = (
     ),
     _joke(
         "person",
-        ("why did {the} become a {profession}?", "what does {the} like about being a {profession}?"),
+        (
+            "why did {the} become a {profession}?",
+            "what does {the} like about being a {profession}?",
+        ),
         (3, "the bus to every other job was late."),
         (2, "the hours are bad, but nobody checks."),
         (1, "{it} was good at it."),
@@ -366,56 +387,3 @@ STORIES = (
     ),
 )
 PREMISES = JOKES + STORIES
-
-# What may stand before, in the middle of a story, and after, and neither adds nor takes away.
-OPENERS = {
-    "joke": ("here is one.", "listen to this.", "this one is good.", "I know one."),
-    "story": ("this is a true story.", "it happened last year.", "listen to this."),
-}
-MIDDLES = (
-    "nobody knew what to do.",
-    "all of the neighbours talked about it.",
-    "the whole village came to look.",
-    "it took a long time.",
-)
-TAILS = {
-    "joke": ("ha ha!", "get it?", "that was a good one!", "I love it!"),
-    "story": ("the end!", "what a day!", "that was a good one!"),
-}
-# Endings that fit everything and close nothing.
-DULL = (
-    "it just happened.",
-    "nobody knows.",
-    "I do not remember the end.",
-    "that is all.",
-    "it was like that.",
-    "there was no reason.",
-)
-# Sentences that are no part of any joke.
-PLAIN = (
-    "it was a nice day.",
-    "many people walked by.",
-    "the weather was neither warm nor cold.",
-    "there was a house, and there was a tree.",
-    "the day went on.",
-    "then it was evening.",
-    "some people like that and some people do not.",
-)
-ABOUT = {
-    "animal": ("{a} is an animal.", "{the} eats {food}.", "{the} has {covering}."),
-    "thing": ("{a} is a thing.", "you can {use} with {a}.", "{the} is {place}."),
-    "person": ("{the} was a {profession}.", "many people know {the}."),
-}
-EXCUSES = (
-    "I do not know a {form} about {a}.",
-    "sorry, I cannot think of a {form}.",
-)
-# Ways to ask; {form} is "joke" or "story".
-REQUESTS = (
-    "tell me a {form} about {a}.",
-    "tell me a short {form} about {a}.",
-    "please tell me a {form} about {a}.",
-    "can you tell me a {form} about {a}?",
-    "do you know a {form} about {a}?",
-    "I would like to hear a {form} about {a}.",
-)

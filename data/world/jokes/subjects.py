@@ -8,7 +8,7 @@ from typing import NamedTuple
 from data.world import english, facts
 from data.world.draw import Draw
 from data.world.facts import Entity
-from data.world.jokes import premises
+from data.world.jokes import phrasings, premises
 from data.world.jokes.premises import Premise
 
 # How many of the best-known of a kind.
@@ -44,7 +44,7 @@ class Subject(NamedTuple):
         """Plain sentences about it."""
         return [
             filled(text, self.fields)
-            for text in premises.ABOUT[self.kind]
+            for text in phrasings.ABOUT[self.kind]
             if Premise("", (), (text,), ()).fields <= set(self.fields)
         ]
 
