@@ -32,13 +32,7 @@ class Subject(NamedTuple):
 
     def premises(self, form: str) -> list[Premise]:
         """What can be told of it in that form."""
-        return [
-            premise
-            for premise in premises.PREMISES
-            if premise.form == form
-            and (not premise.kinds or self.kind in premise.kinds)
-            and premise.fields <= set(self.fields)
-        ]
+        return _told(form, self.kind, frozenset(self.fields))
 
     def about(self) -> list[str]:
         """Plain sentences about it."""
@@ -47,6 +41,17 @@ class Subject(NamedTuple):
             for text in phrasings.ABOUT[self.kind]
             if Premise("", (), (text,), ()).fields <= set(self.fields)
         ]
+
+
+@functools.cache
+def _told(form: str, kind: str, fields: frozenset[str]) -> list[Premise]:
+    return [
+        premise
+        for premise in premises.PREMISES
+        if premise.form == form
+        and (not premise.kinds or kind in premise.kinds)
+        and premise.fields <= fields
+    ]
 
 
 def filled(template: str, fields: Mapping[str, str]) -> str:
