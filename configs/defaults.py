@@ -201,6 +201,78 @@ def get_config() -> ConfigDict:
     config.sft_again.start = "sft"
     config.sft_again.sources = "world@0.4,interrogation@0.2,replay@0.4"
 
+    # Rankings of answers to requests for jokes and stories: the stage rl.rankings, which writes
+    # rankings/train.jsonl (as people would order them) and held_out.jsonl (as the judge would).
+    config.rankings = ConfigDict()
+    # The stage that is asked for answers.
+    config.rankings.stage = "chat"
+    # Prompts of each split. Those held out are about other animals, things and people.
+    config.rankings.train = 2000
+    config.rankings.held_out = 300
+    # Answers to each that the model writes, at temperature 1, and that the world's grammar does.
+    config.rankings.sampled = 3
+    config.rankings.written = 3
+    # Most tokens that the model may write.
+    config.rankings.tokens = 80
+
+    # A model of what people like, for reinforcement learning: the stage train.reward.
+    config.reward = ConfigDict()
+    # The stage's folder in the run, and the stage whose checkpoint it starts from.
+    config.reward.name = "reward"
+    config.reward.start = "chat"
+    # "rankings" (what the stage rl.rankings has written) and files of rankings or pairs
+    # (data/preferences.py tells their forms), by weight as in config.sft.sources.
+    config.reward.sources = "rankings"
+    # Fraction of the prompts of files held out, chosen by hash of the user's first turn.
+    config.reward.validation_fraction = 0.2
+    # A file of people's preferences to measure on: what is held out of it. "": none.
+    config.reward.human = ""
+    # "plackett_luce" (rankings as rows of choices), "all_pairs" (every ranking counts once) or
+    # "bradley_terry" (every pair counts once; takes the margin).
+    config.reward.loss = "plackett_luce"
+    # How much better the chosen answer is meant to score.
+    config.reward.margin = 0.0
+    # What a level of scores away from 0 costs.
+    config.reward.centring = 0.01
+    # As in config.sft; a row is a prompt with all of its answers, context the tokens of one answer
+    # with its prompt.
+    config.reward.context = 0
+    config.reward.steps = 0
+    config.reward.epochs = 2.0
+    config.reward.batch = 0
+    config.reward.accumulate = 0
+    config.reward.learning_rate_fraction = 0.3
+    config.reward.warmup = 0.05
+    config.reward.decay = 0.95
+    config.reward.final_rate = 0.0
+    config.reward.weight_decay = 0.0
+
+    # Learning from the same preferences without a reward model: the stage train.dpo.
+    config.dpo = ConfigDict()
+    # As in config.reward. What it starts from is also the reference.
+    config.dpo.name = "dpo"
+    config.dpo.start = "chat"
+    config.dpo.sources = "rankings"
+    config.dpo.validation_fraction = 0.2
+    # "dpo" (arXiv 2305.18290) or "ipo" (arXiv 2310.12036).
+    config.dpo.loss = "dpo"
+    # How dear straying from the reference is.
+    config.dpo.beta = 0.1
+    # Share of the pairs taken to be the wrong way round; "dpo" alone.
+    config.dpo.label_smoothing = 0.0
+    config.dpo.context = 0
+    config.dpo.steps = 0
+    config.dpo.epochs = 1.0
+    config.dpo.batch = 0
+    config.dpo.accumulate = 0
+    config.dpo.learning_rate_fraction = 0.1
+    config.dpo.warmup = 0.05
+    config.dpo.decay = 0.95
+    config.dpo.final_rate = 0.0
+    config.dpo.weight_decay = 0.0
+    # Prompts that the model answers at every evaluation, into samples.txt.
+    config.dpo.prompts = ("Tell me a joke about a cow.", "Tell me a story about a clock.")
+
     config.checkpoint = ConfigDict()
     # Where checkpoints go. "": the stage's folder; gs://... for a slice whose hosts share no disk.
     config.checkpoint.folder = ""

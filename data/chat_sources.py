@@ -164,7 +164,7 @@ def _of_files(spec: str, paths: str, dropped: collections.Counter) -> Iterator[d
         raise InputError(f"{spec} holds no conversations: give files, world or replay")
     for _, record in sources.records(spec, dropped):
         try:
-            if _is_tree(record):
+            if is_tree(record):
                 yield from _tree_paths(record["prompt"], paths)
             else:
                 yield _converter(record)(record)
@@ -278,10 +278,31 @@ def _parsed(value: Any, complaint: str) -> Any:
         raise Malformed(complaint) from error
 
 
+def asked(record: dict) -> dict:
+    """The conversation up to the answer, of a record that has answers to choose from.
+
+    Raises:
+        Malformed: it is of no known form.
+    """
+    if isinstance(record.get("messages"), list):
+        return record
+    if "conversations" in record:
+        return _sharegpt({key: record[key] for key in record if key != "chosen"})
+    if "instruction" in record:
+        return {"messages": _alpaca(record)["messages"][:-1]}
+    prompt = record.get("prompt")
+    if isinstance(prompt, list):
+        return {"messages": prompt}
+    if isinstance(prompt, str):
+        return {"messages": _prompt(record)["messages"][:-1]}
+    raise Malformed("its fields are those of no known form of a prompt")
+
+
 # --- OpenAssistant's trees --------------------------------------------------------------------
 
 
-def _is_tree(record: dict) -> bool:
+def is_tree(record: dict) -> bool:
+    """Whether a record is a tree of replies."""
     prompt = record.get("prompt")
     return isinstance(prompt, dict) and "replies" in prompt
 
@@ -310,6 +331,28 @@ def _tree_paths(prompt: dict, paths: str) -> Iterator[dict]:
             yield {"messages": path}
     if not found:
         raise Malformed("a tree has no good reply of the assistant")
+
+
+def ranked_replies(prompt: dict) -> Iterator[tuple[list[Message], list[tuple[str, float]]]]:
+    """The places of a tree where people have ranked the assistant's replies: the messages before
+    it, and the (text, rank) of each reply that has one, the best the lowest.
+
+    Raises:
+        Malformed: a message of the tree cannot be read.
+    """
+    waiting = [(prompt, [])]
+    while waiting:
+        node, before = waiting.pop()
+        path = [*before, _tree_message(node)]
+        replies = _good_replies(node)
+        waiting += [(reply, path) for reply in reversed(replies)]
+        ranked = [
+            (reply.get("text"), float(reply["rank"]))
+            for reply in replies
+            if reply.get("role") == "assistant" and isinstance(reply.get("rank"), int | float)
+        ]
+        if len({rank for _, rank in ranked}) > 1:
+            yield path, ranked
 
 
 def _good_replies(node: dict) -> list[dict]:

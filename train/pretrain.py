@@ -56,12 +56,17 @@ def make_step(
     update: optax.GradientTransformation,
     accumulate: int = 1,
     average: float = 0.0,
+    objective: Callable[[dict[str, Any], ModelConfig, dict[str, Array]], Metrics] = loss,
 ) -> Callable[[state.State, dict[str, Array]], tuple[state.State, Metrics]]:
-    """The pure function (state, batch) -> (state, metrics) of one optimizer step."""
+    """The pure function (state, batch) -> (state, metrics) of one optimizer step.
+
+    Args:
+      objective: (params, config, batch) -> metrics, whose "loss" is to fall.
+    """
 
     def step(current: state.State, batch: dict[str, Array]) -> tuple[state.State, Metrics]:
         gradient, metrics = gradients(
-            lambda params, rows: loss(params, config, rows),
+            lambda params, rows: objective(params, config, rows),
             current.params,
             batch,
             accumulate,

@@ -7,8 +7,6 @@ data.chat_tokens has written, mixed with documents of pretraining where config.s
 """
 
 import itertools
-import math
-import os
 import pathlib
 from collections.abc import Callable
 
@@ -59,20 +57,8 @@ def stage_config(config: ConfigDict, base: ConfigDict, epoch: float) -> ConfigDi
       base: the resolved config of the stage to start from.
       epoch: rows until every conversation has been seen once.
     """
-    sft, result = config.sft, config.copy_and_resolve_references().unlock()
-    train = result.train
-    train.context = chat_tokens.row_context(config)
-    train.batch = sft.batch or base.train.batch
-    train.accumulate = sft.accumulate or base.train.accumulate
-    train.steps = sft.steps or max(1, math.ceil(sft.epochs * epoch / train.batch))
-    train.learning_rate = sft.learning_rate_fraction * base.train.learning_rate
-    train.muon_learning_rate = sft.learning_rate_fraction * base.train.muon_learning_rate
-    for key in ("warmup", "decay", "final_rate", "weight_decay"):
-        train[key] = sft[key]
-    train.average = 0.0
-    train.separate_documents = True
-    if config.checkpoint.folder:
-        result.checkpoint.folder = os.path.join(config.checkpoint.folder, sft.name)
+    result = stage.fine_tuning(config, config.sft, base, chat_tokens.row_context(config), epoch)
+    result.train.separate_documents = True
     return result
 
 

@@ -1,6 +1,8 @@
-"""What pretraining and fine-tuning have in common: a mesh, a plan for the loop, samples, a record
-of the run."""
+"""What pretraining and fine-tuning have in common: settings, a mesh, a plan for the loop, samples,
+a record of the run."""
 
+import math
+import os
 import pathlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -53,6 +55,34 @@ def run(
         mark_done(folder, figures)
 
 
+def fine_tuning(
+    config: ConfigDict, section: ConfigDict, base: ConfigDict, context: int, epoch: float
+) -> ConfigDict:
+    """The run's config with the settings of a later stage in the place of pretraining's, so that
+    all that reads `train` reads those of this stage.
+
+    Args:
+      section: the stage's, such as config.sft.
+      base: the resolved config of the stage to start from.
+      context: tokens a row.
+      epoch: rows until everything has been seen once.
+    """
+    result = config.copy_and_resolve_references().unlock()
+    train = result.train
+    train.context = context
+    train.batch = section.batch or base.train.batch
+    train.accumulate = section.accumulate or base.train.accumulate
+    train.steps = section.steps or max(1, math.ceil(section.epochs * epoch / train.batch))
+    train.learning_rate = section.learning_rate_fraction * base.train.learning_rate
+    train.muon_learning_rate = section.learning_rate_fraction * base.train.muon_learning_rate
+    for key in ("warmup", "decay", "final_rate", "weight_decay"):
+        train[key] = section[key]
+    train.average = 0.0
+    if config.checkpoint.folder:
+        result.checkpoint.folder = os.path.join(config.checkpoint.folder, section.name)
+    return result
+
+
 def mesh_of(config: ConfigDict, architecture: ModelConfig, section: str = "train") -> Mesh:
     """The mesh of config.mesh, checked against everything that must fit it.
 
@@ -86,6 +116,8 @@ def plan(
     batches: Callable[[int], Iterator[loop.Batch]],
     evaluate: Callable[[state.State, bool], dict[str, float]],
     sample: Callable[[state.State], str],
+    declare: Callable[[ModelConfig], dict[str, Any]] = parameters,
+    rows: int = 1,
 ) -> loop.Plan:
     """Everything the loop needs. Allocates no parameters.
 
@@ -94,14 +126,16 @@ def plan(
       update: the optimizer that `step` applies.
       params: makes the parameters to start from, on the mesh.
       batches, evaluate, sample: as of loop.Plan.
+      declare: the declarations of the parameters of an architecture.
+      rows: sequences of train.context tokens that one row of a batch holds.
     """
     train = config.train
-    layout = state.layout(parameters(architecture), update, bool(train.average), mesh)
+    layout = state.layout(declare(architecture), update, bool(train.average), mesh)
     places = jax.tree.map(lambda leaf: leaf.sharding, layout)
     begin = jax.jit(
         lambda params: state.starting(params, update, bool(train.average)), out_shardings=places
     )
-    tokens = train.batch * train.context
+    tokens = train.batch * rows * train.context
     return loop.Plan(
         name=name,
         layout=layout,

@@ -6,6 +6,7 @@ Only reads, so that a run can be tried while it trains.
 import json
 import os
 import pathlib
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -57,8 +58,17 @@ def read_config(workdir: str | os.PathLike, stage: str = "base") -> ConfigDict:
     return ConfigDict(json.loads(path.read_text(encoding="utf-8")))
 
 
-def load(workdir: str | os.PathLike, stage: str, mesh: Mesh) -> Trained:
+def load(
+    workdir: str | os.PathLike,
+    stage: str,
+    mesh: Mesh,
+    declare: Callable[[ModelConfig], dict[str, Any]] = parameters,
+) -> Trained:
     """The newest intact checkpoint of a stage, its parameters on `mesh`.
+
+    Args:
+      declare: the declarations of those to read, given the architecture. A stage's checkpoint may
+        hold more.
 
     Raises:
       InputError: there is no such run, stage or finished checkpoint, or all are damaged.
@@ -67,7 +77,7 @@ def load(workdir: str | os.PathLike, stage: str, mesh: Mesh) -> Trained:
     config = read_config(workdir, stage)
     tokenizer = Tokenizer.load(workdir / "tokenizer")
     config, architecture = resolve(config, tokenizer.vocab_size)
-    declarations = parameters(architecture)
+    declarations = declare(architecture)
     places = shardings(declarations, mesh)
     wanted = jax.tree.map(
         lambda leaf, place: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=place),

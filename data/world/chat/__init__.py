@@ -20,6 +20,7 @@ from data.world.chat import (
     countdown,
     declines,
     identity,
+    jokes,
     knowledge,
     letters,
     practice,
@@ -41,8 +42,12 @@ _WRITERS = {
     "search": search.conversation,
     "problems": problems.conversation,
     "talk": talk.conversation,
+<<<<<<< HEAD
     "copying": copying.conversation,
     "countdown": countdown.conversation,
+=======
+    "jokes": jokes.conversation,
+>>>>>>> preferences
 }
 # Kinds of questions; "_direct" is without the tool or the steps.
 QUESTIONS = (
@@ -102,6 +107,7 @@ def defaults() -> ml_collections.ConfigDict:
             "talk": 0.085,
             "copying": 0.08,
             "countdown": 0.06,
+            "jokes": 0.06,
         }
     )
     # What is true of the assistant; each is said as it stands, as in "I am {name}, {what}."
