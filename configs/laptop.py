@@ -39,8 +39,8 @@ def get_config() -> ConfigDict:
     config.model.width = 160
     config.model.head_dim = 32
     config.model.context = 256
-    # The slowest of the rotations turns once in some thousand tokens: with Qwen3's base of a million
-    # most hardly turn within a row, and copying words into calls is learned later.
+    # Fits rows of 256: at Qwen3's base of a million most rotations hardly turn within one, and
+    # copying is learned later.
     config.model.rope_theta = 1000.0
     # A device a core, each taking two rows at a time: what fits a core's cache is fastest.
     config.mesh.cpu_devices = 2

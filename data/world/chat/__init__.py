@@ -42,12 +42,9 @@ _WRITERS = {
     "search": search.conversation,
     "problems": problems.conversation,
     "talk": talk.conversation,
-<<<<<<< HEAD
     "copying": copying.conversation,
     "countdown": countdown.conversation,
-=======
     "jokes": jokes.conversation,
->>>>>>> preferences
 }
 # Kinds of questions; "_direct" is without the tool or the steps.
 QUESTIONS = (
