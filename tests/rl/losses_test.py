@@ -383,7 +383,7 @@ class InvarianceTest(parameterized.TestCase):
 
     def test_metrics_of_a_wider_batch_are_the_same(self):
         narrow, wide = laid_out([[s] for s in self.sequences], 7), self.in_rows(*range(1, 16))
-        for settings in SETTINGS:
+        for settings in SETTINGS[:2]:
             one, other = (
                 means(losses.policy_loss(batch["log_probs"], batch, settings))
                 for batch in (narrow, wide)
@@ -411,7 +411,7 @@ class InvarianceTest(parameterized.TestCase):
 
     def test_gspo_has_the_gradient_of_the_whole_sequences_ratio(self):
         """Though each token's is taken alone: nothing is frozen on paper here."""
-        settings = PolicyLoss(kind="gspo", truncation=0.0)
+        settings = PolicyLoss(kind="gspo", kl_kind="k3", truncation=0.0)
         batch = self.in_rows(*range(1, 16))
         loss, slope = slope_on_paper(self.sequences, settings, frozen=False)
         found = step(settings, batch)
