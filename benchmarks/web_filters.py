@@ -237,8 +237,8 @@ def compare_minhash(one: dict[str, Any], other: dict[str, Any]) -> None:
     bands, rows = own.minhash.bands, own.minhash.hashes_per_band
     draws = len(one["found"])
     print(
-        f"minhash, pairs found, means of {draws} draws with their standard errors (of bands alone "
-        f"expected), here {bands} x {rows} and {own.near_similarity:.2f} or more / datatrove 14 x 8:"
+        f"minhash, pairs found, means of {draws} draws with their standard errors (expected of "
+        f"bands alone), here {bands} x {rows} and {own.near_similarity:.2f} / datatrove 14 x 8:"
     )
     sides = ((one, bands, rows), (other, 14, 8))
     similarities = np.array(one["similarities"])
