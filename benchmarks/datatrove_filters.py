@@ -31,22 +31,40 @@ def decisions(filters: dict, documents: list[dict]) -> dict:
     return found
 
 
-def signatures(texts: list[str]) -> tuple[list[list[list[int]] | None], float]:
-    """A document's 14 bands of 8 hashes, and the CPU seconds."""
+def near_copies(pairs: list[list[str]], draws: int) -> dict:
+    """Pairs with a band in common: "found" [draws][pairs] under the seeds 1, 2, ...
+
+    And the pairs' "similarities" by these shingles, and how many "texts" were hashed in how many
+    CPU "seconds" under the first seed: every text once, however many pairs it is in.
+    """
     import tempfile
 
-    from datatrove.pipeline.dedup.minhash import MinhashDedupSignature
+    import numpy as np
+    from datatrove.pipeline.dedup.minhash import MinhashConfig, MinhashDedupSignature
 
+    texts = list(dict.fromkeys(text for pair in pairs for text in pair))
+    shingles, seconds, found = {}, 0.0, []
     with tempfile.TemporaryDirectory() as folder:
-        step = MinhashDedupSignature(folder)
-        started = time.process_time()
-        found = []
-        for text in texts:
-            shingles = step.get_shingles(text)
-            found.append(
-                [list(map(int, b)) for b in step.get_signature(shingles)] if shingles.size else None
-            )
-        return found, time.process_time() - started
+        for seed in range(1, draws + 1):
+            step = MinhashDedupSignature(folder, MinhashConfig(seed=seed))
+            started = time.process_time()
+            if not shingles:
+                shingles = {text: step.get_shingles(text) for text in texts}
+            # A text without shingles has no signature.
+            bands = {t: step.get_signature(shingles[t]) if shingles[t].size else [] for t in texts}
+            seconds = seconds or time.process_time() - started
+            found.append([any(map(list.__eq__, bands[one], bands[two])) for one, two in pairs])
+    similarities = []
+    for one, two in pairs:
+        common = len(np.intersect1d(shingles[one], shingles[two]))
+        either = len(np.union1d(shingles[one], shingles[two]))
+        similarities.append(common / max(1, either))
+    return {
+        "found": found,
+        "similarities": similarities,
+        "texts": len(texts),
+        "seconds": seconds,
+    }
 
 
 def main() -> None:
@@ -94,7 +112,7 @@ def main() -> None:
     answer |= decisions(
         {"urls": address.filter}, [{"text": "", "url": u} for u in question["addresses"]]
     )
-    answer["minhash"], answer["minhash_seconds"] = signatures(question["pairs"])
+    answer["minhash"] = near_copies(question["pairs"], question["draws"])
     json.dump(answer, sys.stdout)
 
 

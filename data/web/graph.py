@@ -113,7 +113,7 @@ def build(
 class SimilarPairs(beam.PTransform):
     """Pairs of ids -> those whose sketches say that their similarity is `least` or more.
 
-    At similarity 0.5 one pair in twenty shares a band; such pages are no copies of each other. Each
+    At similarity 0.5 one pair in nine shares a band; such pages are no copies of each other. Each
     sketch goes to its id's pairs, first as the left one, then as the right one, and is shuffled
     twice in all.
     """

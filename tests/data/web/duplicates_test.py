@@ -5,8 +5,9 @@ from absl.testing import absltest, parameterized
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.web import duplicates
+from data.web import duplicates, steps
 from data.web.duplicates import MinHash
+from data.web.settings import Settings
 
 PRIME = 2**61 - 1
 
@@ -73,25 +74,68 @@ class MinHashTest(parameterized.TestCase):
             # 1000 hashes: standard error of at most 0.016.
             self.assertAlmostEqual(found, expected, delta=0.05)
 
-    def test_recall_is_that_of_the_formula(self):
+    def test_an_element_of_two_signatures_is_equal_with_the_probability_of_the_similarity(self):
         draw = random.Random(3)
+        shingles = np.array([draw.randrange(2**64) for _ in range(120)], np.uint64)
+        equal = np.empty((300, 112), bool)  # [seeds, functions]
+        for seed in range(300):
+            values = duplicates._hashed(shingles, *duplicates._functions(112, seed))  # [112, 120]
+            equal[seed] = values[:, :110].min(axis=1) == values[:, 10:].min(axis=1)
+        similarity = 100 / 120
+        # Four standard errors: of 33,600 elements, of one function's 300.
+        self.assertAlmostEqual(equal.mean(), similarity, delta=0.0082)
+        np.testing.assert_allclose(equal.mean(axis=0), similarity, atol=0.087)
+        # Of independent functions the number that agree is binomial.
+        spread = equal.sum(axis=1).var(ddof=1) / (112 * similarity * (1 - similarity))
+        self.assertAlmostEqual(spread, 1, delta=4 * (2 / 299) ** 0.5)
+
+    @parameterized.parameters((14, 8, 0.927), (16, 7, 0.979))
+    def test_recall_is_that_of_the_formula(self, bands, rows, expected):
+        draw = random.Random(4)
         found = 0
-        for _ in range(300):
+        for seed in range(300):
+            chosen = MinHash(bands=bands, hashes_per_band=rows, seed=seed)
             words = document(draw, 204)
             other = words[:-22] + document(draw, 22)  # similarity 178 / 222 = 0.802
             keys = [
-                {*duplicates.bands(duplicates.signature(" ".join(text), MinHash()), MinHash())}
+                {*duplicates.bands(duplicates.signature(" ".join(text), chosen), chosen)}
                 for text in (words, other)
             ]
             found += bool(keys[0] & keys[1])
-        expected = 1 - (1 - (178 / 222) ** 8) ** 14
-        self.assertAlmostEqual(expected, 0.927, delta=0.001)
-        self.assertAlmostEqual(found / 300, expected, delta=0.045)  # 3 standard errors
+        formula = 1 - (1 - (178 / 222) ** rows) ** bands
+        self.assertAlmostEqual(formula, expected, delta=0.001)
+        error = (formula * (1 - formula) / 300) ** 0.5
+        self.assertAlmostEqual(found / 300, formula, delta=3 * error)
+
+    @parameterized.parameters((0.5, 0.0005), (0.6, 0.02), (0.7, 0.48), (0.8, 0.96), (0.85, 0.994))
+    def test_bands_and_sketches_part_copies_from_others_better_than_bands_of_eight(
+        self, similarity, bound
+    ):
+        """At 0.7 and below no more pairs than the bound are found, above no fewer.
+
+        Of elements that agree by chance, as those of real signatures do: see the tests above.
+        """
+        random_ = np.random.default_rng(5)
+        chosen, pairs = Settings(), 20_000
+        equal = random_.random((pairs, 112)) < similarity
+        shared = equal.reshape(pairs, chosen.minhash.bands, -1).all(axis=2).any(axis=1)
+        other = np.where(equal, 0, random_.integers(0, 256, equal.shape)).astype(np.uint8)
+        blank = bytes(112)
+        alike = [
+            steps.sketched_similarity(blank, row.tobytes()) >= chosen.near_similarity
+            for row in other
+        ]
+        found = np.mean(shared & alike)
+        fineweb = 1 - (1 - similarity**8) ** 14
+        if similarity > 0.7:
+            self.assertGreater(found, max(bound, fineweb))
+        else:
+            self.assertLess(found, min(bound, fineweb))
 
     def test_bands(self):
         signature = np.arange(112, dtype=np.uint64)
         keys = duplicates.bands(signature, MinHash())
-        self.assertLen(set(keys), 14)
+        self.assertLen(set(keys), 16)
         self.assertEqual({len(key) for key in keys}, {16})
         signature[17] += 1  # in the third band
         changed = [
@@ -100,7 +144,7 @@ class MinHashTest(parameterized.TestCase):
         ]
         self.assertEqual([place for place, is_changed in enumerate(changed) if is_changed], [2])
         # Two bands of equal rows have different keys.
-        self.assertLen(set(duplicates.bands(np.zeros(112, np.uint64), MinHash())), 14)
+        self.assertLen(set(duplicates.bands(np.zeros(112, np.uint64), MinHash())), 16)
 
     def test_is_the_same_everywhere(self):
         # Recorded: a change would part copies over two runs of one crawl.
