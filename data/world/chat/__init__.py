@@ -16,6 +16,8 @@ import ml_collections
 from data.errors import InputError
 from data.world import documents
 from data.world.chat import (
+    copying,
+    countdown,
     declines,
     identity,
     knowledge,
@@ -39,6 +41,8 @@ _WRITERS = {
     "search": search.conversation,
     "problems": problems.conversation,
     "talk": talk.conversation,
+    "copying": copying.conversation,
+    "countdown": countdown.conversation,
 }
 # Kinds of questions; "_direct" is without the tool or the steps.
 QUESTIONS = (
@@ -59,6 +63,9 @@ QUESTIONS = (
     "products_direct",
     "problems",
     "problems_direct",
+    "copying",
+    "sorting",
+    "countdown",
 )
 
 
@@ -86,13 +93,15 @@ def defaults() -> ml_collections.ConfigDict:
     # How often each kind of conversation comes, in proportion.
     options.weights = ml_collections.ConfigDict(
         {
-            "facts": 0.36,
-            "identity": 0.08,
-            "letters": 0.12,
-            "products": 0.08,
-            "search": 0.08,
-            "problems": 0.18,
-            "talk": 0.10,
+            "facts": 0.31,
+            "identity": 0.07,
+            "letters": 0.10,
+            "products": 0.07,
+            "search": 0.07,
+            "problems": 0.155,
+            "talk": 0.085,
+            "copying": 0.08,
+            "countdown": 0.06,
         }
     )
     # What is true of the assistant; each is said as it stands, as in "I am {name}, {what}."
@@ -171,6 +180,7 @@ def questions(config: Mapping, tellings: Mapping[str, int] | None, kind: str) ->
       invented: made-up entities; only a decline is right.
       identity, identity_named: who the assistant is; the name that a system message gives.
       letters, spelling, products: with the Python tool. problems: with room for steps.
+      copying, sorting: to be said again exactly, and in order. countdown: see its module.
       ..._direct: the same questions without the tool, or with only the answer asked for.
 
     Raises:
@@ -186,6 +196,10 @@ def questions(config: Mapping, tellings: Mapping[str, int] | None, kind: str) ->
         return products.questions(made_from, kind, offered=not direct)
     if base == "problems":
         return problems.questions(made_from, kind, direct)
+    if base in ("copying", "sorting"):
+        return copying.questions(made_from, kind)
+    if base == "countdown":
+        return countdown.questions(made_from, kind)
     if base in ("identity", "identity_named"):
         return identity.questions(made_from, kind, named=kind == "identity_named")
     if kind == "invented":

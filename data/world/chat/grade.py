@@ -1,12 +1,14 @@
 """Whether an answer is right. Pure functions on text; the answer is hostile and may be anything.
 
 A question says how its answer is judged: by "value" (accepted words, and no rejected ones beside
-them), by "number" or by "spelling". Nothing is executed, and only the first 2,000 characters are
-looked at.
+them), by "number", by "spelling", as a "copy" or as an "expression" that makes a number. Nothing is
+executed, and only the first 2,000 characters are looked at.
 """
 
 import re
 from collections.abc import Mapping
+
+from data.world.chat import expressions
 
 _LOOKED_AT = 2000
 _DECLINES = re.compile(
@@ -91,15 +93,33 @@ def _is_spelling(question: Mapping, text: str) -> bool:
     return letters == [re.sub(r"[\s,\-]", "", question["answer"]).lower()]
 
 
-_GRADERS = {"value": _is_value, "number": _is_number, "spelling": _is_spelling}
+def _is_copy(question: Mapping, text: str) -> bool:
+    """The text is the answer, to the letter; quotation marks or a full stop around it are not."""
+    said, answer = text[:_LOOKED_AT].strip(), question["answer"]
+    plain = said if answer.endswith(".") else said.removesuffix(".")
+    return answer in (said, plain) or f'"{answer}"' == plain
+
+
+def _is_expression(question: Mapping, text: str) -> bool:
+    """It makes the target of the numbers, each used once at most."""
+    return not expressions.fault(text[:_LOOKED_AT], question["numbers"], question["target"])
+
+
+_GRADERS = {
+    "value": _is_value,
+    "number": _is_number,
+    "spelling": _is_spelling,
+    "copy": _is_copy,
+    "expression": _is_expression,
+}
 
 
 def grade(question: Mapping, answer_text: str) -> bool:
     """Whether the answer to a question is right.
 
-    ``question`` has "grader" ("value", "number" or "spelling"), and "accept" (words any of which
-    answers), "reject" (words that spoil an answer), "ignore" (names that do not count) and
-    "keep_case", or "answer" and "messages". A decline is never right.
+    ``question`` has "grader" (one of the five), and "accept" (words any of which answers),
+    "reject" (words that spoil an answer), "ignore" (names that do not count) and "keep_case"; or
+    "answer" and "messages"; or "numbers" and "target". A decline is never right.
 
     Raises:
       ValueError: if the question names no known grader.

@@ -123,7 +123,7 @@ class GradeTest(parameterized.TestCase):
         self.assertEqual(grade.grade(question, text), right)
 
     def test_unknown_grader(self):
-        with self.assertRaisesRegex(ValueError, "'q7' has grader 'magic'; there are number, spel"):
+        with self.assertRaisesRegex(ValueError, "'q7' has grader 'magic'; there are copy, express"):
             grade.grade({"id": "q7", "grader": "magic"}, "x")
 
     def test_hostile_answers_take_no_time(self):

@@ -1,0 +1,78 @@
+"""What reinforcement learning practises on: problems made from a seed, and how answers are judged.
+
+An environment is two pure functions. ``problem(seed, level)`` is the same problem on every machine;
+``verify(problem, text)`` says what an answer is worth. The text is whatever a model has written: it
+is never executed, only its first ``LOOKED_AT`` characters count, and a longer one is worth nothing,
+so that nobody is paid for writing until something is right.
+
+The text to judge is the content of the last message of the model's turn, without its reasoning and
+its tool calls: what a person would read. None and "" are answers, too, and worth nothing.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import xxhash
+
+LOOKED_AT = 2000  # characters, as in data.world.chat.grade
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One problem, as it is put to a model.
+
+    Attributes:
+      id: environment, level and seed: "countdown/2/1234".
+      messages: the conversation so far; the last message is the user's.
+      answer: what is expected, in words for people; where many answers are right, one of them.
+      facts: what verification needs, in plain data.
+      tools: declarations of the tools offered (data.tool_declarations).
+    """
+
+    id: str
+    messages: tuple[dict, ...]
+    answer: str
+    facts: Mapping[str, Any]
+    tools: tuple[dict, ...] = ()
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The reward, 0 to 1, and why in a few words."""
+
+    reward: float
+    why: str
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Problems of one kind.
+
+    Attributes:
+      name: the word of the config that names it.
+      levels: how many levels of difficulty there are: 1, the easiest, to ``levels``.
+      problem: (seed, level) to a problem; the seed comes from ``problem_seed``, and says whether
+        the problem is one for training or one for measuring.
+      verify: (problem, text) to a verdict; never raises, whatever the text is.
+    """
+
+    name: str
+    levels: int
+    problem: Callable[[int, int], Problem]
+    verify: Callable[[Problem, str | None], Verdict]
+
+
+def problem_seed(run_seed: int, index: int, held_out: bool) -> int:
+    """The seed of problem ``index`` of a run: even for training, odd for measuring.
+
+    No run's training seed is any run's held-out seed, and an environment keeps words and numbers
+    for the odd ones. Seeds are below 2**53, so that JSON carries them.
+    """
+    digest = xxhash.xxh64_intdigest(f"{run_seed}/{index}")
+    return (digest >> 12) << 1 | bool(held_out)
+
+
+def is_held_out(seed: int) -> bool:
+    """Whether the problem of a seed is for measuring, never for training."""
+    return bool(seed & 1)
