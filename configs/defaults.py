@@ -212,9 +212,8 @@ def get_config() -> ConfigDict:
     config.rl.environment = "problems"
     # Levels of difficulty that problems are drawn from, equally often. (): all there are.
     config.rl.levels = ()
-    # Begin with the first of them alone, and open the next whenever the mean reward of a step
-    # reaches this. 0: all are open.
-    config.rl.curriculum = 0.0
+    # Draw those more often where some answers are right and some wrong.
+    config.rl.curriculum = False
     # Tools at hand: "python", "search". They are offered where a problem's prompt declares them.
     config.rl.tools = ()
     # Most tokens of an answer, those that tools return included; and the most calls of tools in it,

@@ -79,7 +79,10 @@ def make_method(config: ConfigDict, architecture: ModelConfig, vocab_size: int) 
         seen = rows | {"advantages": rows["credit"]}
         if not several:  # the policy that sampled is the one that learns
             seen["old_log_probs"] = jax.lax.stop_gradient(log_probs)
-        return policy_loss(log_probs, seen, settings)
+        metrics = policy_loss(log_probs, seen, settings)
+        if not several:  # 1 and 0
+            del metrics["ratio"], metrics["old_kl"]
+        return metrics
 
     return stage.Method(
         declarations=parameters(architecture),

@@ -34,7 +34,7 @@ from model.sharding import shardings
 from model.transformer import unstacked
 from rl import evaluation
 from rl.advantages import overlong_penalty
-from rl.environments import named
+from rl.environments import curriculum, named
 from rl.environments.environment import Environment, Problem, problem_seed
 from rl.packing import Packed, pack
 from rl.rollout import Rewards, Rollout, judged, rollout_seeds, trajectories, verified
@@ -54,7 +54,7 @@ class Method(NamedTuple):
     """What the algorithms differ in. B rows of T places, in microbatches; N problems, G answers.
 
     declarations: of the parameters; those that the start does not have are initialised.
-    carried: numbers that it hands from step to step.
+    carried: numbers that it hands from step to step, by name.
     usable: rewards [N, G] -> [N] bool, the problems whose answers it can learn from.
     credit: rewards [N, G], overlong answers penalised -> [N, G], what is to stand in
       batch["credit"] at every token of an answer.
@@ -64,7 +64,7 @@ class Method(NamedTuple):
     """
 
     declarations: Params
-    carried: dict[str, float]
+    carried: dict[str, Any]
     usable: Callable[[np.ndarray], np.ndarray]
     credit: Callable[[np.ndarray], np.ndarray]
     prepare: Callable[
@@ -172,28 +172,22 @@ def make_plan(
     rl = config.rl
     writer = Writer(architecture, tokenizer, tools, config)
     practice = Practice(config, environment, rewards, writer)
-    learner = Learner(config, architecture, mesh, method)
+    carried = {"rates": curriculum.start(len(practice.levels))} | method.carried
+    learner = Learner(config, architecture, mesh, method, carried)
     start = trained.load(workdir, rl.start, mesh).params
-    carried = {"levels": 1.0 if rl.curriculum else float(len(practice.levels))} | method.carried
 
     def step(current: state.State, batch: loop.Batch) -> tuple[state.State, Metrics]:
         begun = time.monotonic()
-        number, levels = int(current.step) + 1, int(current.carried["levels"])
-        tried, groups = practice.groups(current.params, batch["problems"], levels, method.usable)
+        number, carried = int(current.step) + 1, jax.device_get(current.carried)
+        tried, groups, carried["rates"] = practice.groups(
+            current.params, batch["problems"], carried["rates"], method.usable
+        )
         written = time.monotonic()
-        carried = jax.device_get(current.carried)
-        solved = np.mean([one.reward for group in tried for one in group])
-        if rl.curriculum and solved >= rl.curriculum and levels < len(practice.levels):
-            carried["levels"] = carried["levels"] + 1
         if groups:
             packed = _packed(groups, method, config, number)
             current, metrics = learner.learn(current, start, carried, packed)
         else:
-            tqdm.write(
-                f"{rl.name}: step {number} learns nothing: the rewards of each of {len(tried)} "
-                f"groups of answers are all equal ({solved:.3f} on the average)",
-                file=sys.stderr,
-            )
+            _say_skipped(rl.name, number, tried)
             current, metrics = learner.skip(current, carried), {}
         jax.block_until_ready(current.step)
         seconds = (written - begun, time.monotonic() - written)
@@ -206,8 +200,8 @@ def make_plan(
 
     return loop.Plan(
         name=rl.name,
-        layout=learner.layout(carried),
-        initial=lambda: learner.initial(start, carried),
+        layout=learner.layout,
+        initial=lambda: learner.initial(start),
         step=step,
         batches=lambda first: _numbers(rl, first),
         evaluate=evaluate,
@@ -217,6 +211,15 @@ def make_plan(
         flops=0.0,
         peak=1.0,
         evaluate_first=True,
+    )
+
+
+def _say_skipped(name: str, step: int, tried: Sequence[Sequence[Rollout]]) -> None:
+    mean = np.mean([one.reward for group in tried for one in group])
+    tqdm.write(
+        f"{name}: step {step} learns nothing: in each of {len(tried)} groups all answers were worth "
+        f"the same ({mean:.3f} on the average)",
+        file=sys.stderr,
     )
 
 
@@ -328,51 +331,68 @@ class Practice:
         self,
         params: Params,
         numbers: Sequence[int],
-        levels: int,
+        rates: np.ndarray,
         usable: Callable[[np.ndarray], np.ndarray],
-    ) -> tuple[list[list[Rollout]], list[list[Rollout]]]:
-        """Groups of answers to problems: all that were written, and those to learn from.
+    ) -> tuple[list[list[Rollout]], list[list[Rollout]], np.ndarray]:
+        """Groups of answers to problems: all that were written, those to learn from, and the new
+        rates of success of the levels.
 
         In the place of problems that give nothing to learn come others, until the numbers are used
         up.
 
         Args:
             numbers: of problems.
-            levels: how many of the levels are open.
+            rates: of success, of the levels (rl.environments.curriculum): [levels] float32.
         """
         G, wanted = self.config.rl.group, self.config.rl.problems
         tried, kept, left = [], [], list(numbers)
         while left and len(kept) < wanted:
             now, left = left[: wanted - len(kept)], left[wanted - len(kept) :]
             seeds = [rollout_seeds(self.config.seed, int(number), G) for number in now]
-            problems = [self._problem(int(number), levels, False) for number in now]
+            drawn = [self._drawn(int(number), rates) for number in now]
+            problems = [problem for problem, _ in drawn]
             written = self.writer.write(params, problems, seeds, temperature=1.0)
             each = [problem for problem in problems for _ in range(G)]
             rollouts = judged(each, written, self.rewards)
             groups = [rollouts[start : start + G] for start in range(0, len(rollouts), G)]
             rewards = np.array([[one.reward for one in group] for group in groups])
+            for (_, level), own in zip(drawn, rewards, strict=True):
+                rates = np.float32(curriculum.updated(rates.tolist(), level, float(own.mean())))
             tried += groups
             kept += [group for group, good in zip(groups, usable(rewards), strict=True) if good]
-        return tried, kept
+        return tried, kept, rates
 
     def held_out(self, params: Params) -> list[Rollout]:
         """The most likely answer to each problem that is kept for measuring, of all levels."""
         count, levels = self.config.rl.eval_problems, len(self.levels)
-        problems = [self._problem(number, levels, True) for number in range(count)]
+        problems = [
+            self.environment.problem(
+                problem_seed(self.config.seed, number, True), self.levels[number % levels]
+            )
+            for number in range(count)
+        ]
         written = self.writer.write(params, problems, [[0]] * count, temperature=0.0)
         return judged(problems, written, self.rewards)
 
-    def _problem(self, number: int, levels: int, held_out: bool) -> Problem:
-        seed = problem_seed(self.config.seed, number, held_out)
-        level = number if held_out else np.random.default_rng(seed).integers(levels)
-        return self.environment.problem(seed, self.levels[level % levels])
+    def _drawn(self, number: int, rates: np.ndarray) -> tuple[Problem, int]:
+        """The problem with this number, and the place of its level among the levels, from 1."""
+        seed = problem_seed(self.config.seed, number, False)
+        if not self.config.rl.curriculum:
+            rates = curriculum.start(len(rates))
+        level = curriculum.level(rates, np.random.default_rng(seed).random())
+        return self.environment.problem(seed, self.levels[level - 1]), level
 
 
 class Learner:
     """The compiled functions that learn from packed answers."""
 
     def __init__(
-        self, config: ConfigDict, architecture: ModelConfig, mesh: Mesh, method: Method
+        self,
+        config: ConfigDict,
+        architecture: ModelConfig,
+        mesh: Mesh,
+        method: Method,
+        carried: dict[str, Any],
     ) -> None:
         train, rl = config.train, config.rl
         self._mesh, self._method, self._architecture = mesh, method, architecture
@@ -381,7 +401,11 @@ class Learner:
         counted = train.copy_and_resolve_references().unlock()
         counted.steps = train.steps * rl.epochs * rl.minibatches
         self._optimizer = optimizer(counted, method.declarations)
-        places = jax.tree.map(lambda leaf: leaf.sharding, self.layout(method.carried | {"levels": 0}))
+        self._carried = _arrays(carried)
+        self.layout = state.layout(
+            method.declarations, self._optimizer, False, mesh, self._carried
+        )
+        places = jax.tree.map(lambda leaf: leaf.sharding, self.layout)
         self._prepare = jax.jit(method.prepare)
         self._update = jax.jit(self._updated, out_shardings=(places, None), donate_argnums=0)
         self._begin = jax.jit(
@@ -392,19 +416,14 @@ class Learner:
             out_shardings=places,
         )
 
-    def layout(self, carried: dict[str, float]) -> state.State:
-        return state.layout(
-            self._method.declarations, self._optimizer, False, self._mesh, _arrays(carried)
-        )
-
-    def initial(self, start: Params, carried: dict[str, float]) -> state.State:
+    def initial(self, start: Params) -> state.State:
         """The state before the first step, from the parameters of the stage it starts from."""
         declarations = self._method.declarations
         new = {name: tree for name, tree in declarations.items() if name not in start}
         made = jax.jit(
             lambda: initialise(jax.random.key(0), new), out_shardings=shardings(new, self._mesh)
         )()
-        return self._begin(start | made, _arrays(carried))
+        return self._begin(start | made, self._carried)
 
     def skip(self, current: state.State, carried: dict[str, Any]) -> state.State:
         """The state after a step that learns nothing."""
@@ -461,5 +480,5 @@ class Learner:
         return following, metrics
 
 
-def _arrays(carried: dict[str, float]) -> dict[str, Array]:
-    return {name: jnp.float32(value) for name, value in carried.items()}
+def _arrays(carried: dict[str, Any]) -> dict[str, Array]:
+    return {name: jnp.asarray(value, jnp.float32) for name, value in carried.items()}
