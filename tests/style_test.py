@@ -25,7 +25,7 @@ FLOORS = (
 )
 
 # Imported where it is asked for by name, with a sentence that says how to install it.
-ON_DEMAND = {"libtpu"}
+ON_DEMAND = {"libtpu", "reasoning_gym"}
 
 # Put together here so that this file does not name them itself.
 REGISTRIES = re.compile("|".join((r"pypi\." + "org", "python" + "hosted", r"conda\." + "anaconda")))

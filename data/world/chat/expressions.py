@@ -103,11 +103,11 @@ def said(text: str) -> str:
     return after.strip().removeprefix(":").removesuffix(".").strip()
 
 
-def fault(text: str, numbers: Sequence[int], target: int) -> str:
+def fault(text: str, numbers: Sequence[int], target: int, every: bool = False) -> str:
     """What is wrong with a text that should make the target of the numbers; "" if it does.
 
     The expression stands after "answer is", or is all of the text; "= 23" may follow it, if 23 is
-    the target. Each number may be used once, as often as it is given.
+    the target. Each number may be used once, as often as it is given; `every` one must be.
     """
     expression, equals, result = said(text).partition("=")
     if equals and result.strip() != str(target):
@@ -117,6 +117,8 @@ def fault(text: str, numbers: Sequence[int], target: int) -> str:
         return "no expression of numbers and + - * /"
     if Counter(found[1]) - Counter(numbers):
         return "uses a number that is not given, or one too often"
+    if every and len(found[1]) < len(numbers):
+        return "leaves out a number"
     if found[0] != target:
         return "makes another number than the target"
     return ""

@@ -157,6 +157,22 @@ def _solved(task: _Task, word: str, letter: str) -> tuple[dict[str, str], str]:
     return fields, task.answer.format_map(fields)
 
 
+def counting(
+    draw: Draw, setting: Setting, held_out: bool, longest: int
+) -> tuple[str, dict[str, str]]:
+    """How often a letter occurs in a word of at most so many letters, asked as in training.
+
+    Returns:
+      The question, and "w", the word, "l", the letter, "v", the count.
+    """
+    while True:
+        word = _word(draw, setting, held_out)
+        if len(word) <= longest:
+            break
+    fields, _ = _solved(COUNT, word, _letter(draw, word))
+    return english.capitalized(draw.pick(COUNT.asked).format_map(fields)), fields
+
+
 def conversation(draw: Draw, setting: Setting) -> dict:
     """A question about the letters of a word; where the Python tool is offered, it is called."""
     task = _TASKS[draw.index(_TOTALS)]

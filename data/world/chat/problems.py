@@ -13,6 +13,7 @@ from data.world.genres.prose import BOYS, GIRLS
 
 _DIRECT = 0.3  # how often only the answer is asked for
 _SUM = 0.3  # how often it is a bare sum: the steps alone, to learn them sooner
+_BARE_CHAIN = 0.25  # and how often that has two operations
 _CHAIN = 0.5  # how often a word problem is a chain of changes
 _LARGEST = 199  # of all results
 
@@ -97,11 +98,23 @@ def problem(draw: Draw) -> Problem:
     return _problem(text, _fields(draw), numbers, done)
 
 
-def _sum(draw: Draw) -> Problem:
+def bare(draw: Draw, signs: str = "+-*") -> Problem:
     """A bare sum, difference or product of the sizes that word problems have."""
-    sign = draw.pick("+-*")
+    sign = draw.pick(signs)
     numbers, done = _numbers(draw, (f"a{sign}b",))
     return _problem(draw.pick(phrasings.SUMS[sign]), {}, numbers, done)
+
+
+def bare_chain(draw: Draw) -> Problem:
+    """Two operations in a row, worked from left to right: "what is 24 * 3 - 12?"."""
+    first, second = draw.pick("+-*"), draw.pick("+-")
+    numbers, done = _numbers(draw, (f"a{first}b", f"x{second}c"))
+    written = f"{{a}} {first} {{b}} {second} {{c}}"
+    return _problem(draw.pick(phrasings.CHAINS).format(e=written), {}, numbers, done)
+
+
+def _bare(draw: Draw) -> Problem:
+    return bare_chain(draw) if draw.chance(_BARE_CHAIN) else bare(draw)
 
 
 def steps(done: Sequence[tuple[str, int, int, int]]) -> str:
@@ -112,7 +125,7 @@ def steps(done: Sequence[tuple[str, int, int, int]]) -> str:
 def conversation(draw: Draw, setting: Setting) -> dict:
     """A problem worked out; or, where that is asked for, its answer alone."""
     while True:
-        one = _sum(draw) if draw.chance(_SUM) else problem(draw)
+        one = _bare(draw) if draw.chance(_SUM) else problem(draw)
         if not setting.held_out(one.key()):
             break
     answer = f"The answer is {one.answer}."

@@ -49,6 +49,11 @@ class Setting:
         return found
 
 
+def without_facts(options: Mapping) -> Setting:
+    """For the kinds that ask about words, numbers and problems alone."""
+    return Setting(options, Split((), (), (), ()))
+
+
 def user(text: str) -> dict:
     return {"role": "user", "content": text}
 

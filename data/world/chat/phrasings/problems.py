@@ -149,3 +149,5 @@ SUMS = {
     "-": ("what is {a} - {b}?", "{a} - {b}", "what is {a} minus {b}?", "take {b} from {a}."),
     "*": ("what is {a} * {b}?", "{a} * {b}", "what is {a} times {b}?", "multiply {a} by {b}."),
 }
+# Of an expression {e} of two operations.
+CHAINS = ("what is {e}?", "{e}", "work out {e}.", "how much is {e}?")

@@ -196,7 +196,7 @@ class QuestionsTest(parameterized.TestCase):
         for question in found:
             self.assertEqual(question["kind"], kind)
             for message in question["messages"]:
-                self.assertRegex(message["content"], r"^[A-Z0-9].*[.?!]$|^\d")
+                self.assertRegex(message["content"], r"^[A-Z0-9].*[.?!]\"?$|^\d")
                 self.assertNotRegex(message["content"], r"[{}]|  ")
 
     @parameterized.parameters(*(k for k in chat.QUESTIONS if k != "invented"))
