@@ -18,6 +18,7 @@ from model.config import ModelConfig
 from model.parameters import parameters
 from rl import kl, stage
 from rl.advantages import group_relative, zero_variance
+from rl.learner import Method
 from rl.losses import PolicyLoss, policy_loss
 from rl.policy import log_probs_and_hidden, scored
 from train.gradients import Metrics
@@ -31,12 +32,13 @@ def run(config: ConfigDict, workdir: str) -> None:
     """Practises on config.rl.environment, or goes on with it."""
     if config.rl.group < 2:
         raise InputError(
-            f"config.rl.group is {config.rl.group}: GRPO compares answers to one problem, at least 2"
+            f"config.rl.group is {config.rl.group}: GRPO compares answers to one problem, at least "
+            "two of them"
         )
     stage.run(config, workdir, make_method)
 
 
-def make_method(config: ConfigDict, architecture: ModelConfig, vocab_size: int) -> stage.Method:
+def make_method(config: ConfigDict, architecture: ModelConfig, vocab_size: int) -> Method:
     """GRPO, from the resolved config of the stage."""
     rl, microbatches = config.rl, config.train.accumulate
     settings = PolicyLoss(
@@ -84,7 +86,7 @@ def make_method(config: ConfigDict, architecture: ModelConfig, vocab_size: int) 
             del metrics["ratio"], metrics["old_kl"]
         return metrics
 
-    return stage.Method(
+    return Method(
         declarations=parameters(architecture),
         carried={},
         usable=lambda rewards: ~zero_variance(rewards),

@@ -15,6 +15,7 @@ from ml_collections import ConfigDict
 from model.config import ModelConfig
 from rl import kl, stage
 from rl.advantages import gae, whiten
+from rl.learner import Method
 from rl.losses import PolicyLoss, policy_loss, value_loss
 from rl.policy import log_probs_and_hidden, scored, values, with_value
 from train.gradients import Metrics
@@ -25,7 +26,7 @@ def run(config: ConfigDict, workdir: str) -> None:
     stage.run(config, workdir, make_method)
 
 
-def make_method(config: ConfigDict, architecture: ModelConfig, vocab_size: int) -> stage.Method:
+def make_method(config: ConfigDict, architecture: ModelConfig, vocab_size: int) -> Method:
     """PPO, from the resolved config of the stage."""
     rl, microbatches = config.rl, config.train.accumulate
     settings = PolicyLoss(
@@ -77,7 +78,7 @@ def make_method(config: ConfigDict, architecture: ModelConfig, vocab_size: int) 
         metrics |= {"value_loss": (error, count), "value_clipped": critic.pop("clipped")}
         return metrics | critic
 
-    return stage.Method(
+    return Method(
         declarations=with_value(architecture),
         carried={"kl_coefficient": rl.kl},
         usable=_usable,

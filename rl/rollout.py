@@ -50,9 +50,7 @@ class Rollout:
 def verified(environment: Environment) -> Rewards:
     """The verdicts of an environment on what was said at the end of each turn."""
 
-    def rewards(
-        problems: Sequence[Problem], written: Sequence[Trajectory]
-    ) -> Sequence[Verdict]:
+    def rewards(problems: Sequence[Problem], written: Sequence[Trajectory]) -> Sequence[Verdict]:
         return [
             environment.verify(problem, said(trajectory))
             for problem, trajectory in zip(problems, written, strict=True)

@@ -69,7 +69,7 @@ def problem_seed(run_seed: int, index: int, held_out: bool) -> int:
     No run's training seed is any run's held-out seed, and an environment keeps words and numbers
     for the odd ones. Seeds are below 2**53, so that JSON carries them.
     """
-    digest = xxhash.xxh64_intdigest(f"{run_seed}/{index}")
+    digest = xxhash.xxh64_intdigest(f"{run_seed}/{index}".encode())
     return (digest >> 12) << 1 | bool(held_out)
 
 
