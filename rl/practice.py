@@ -9,6 +9,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from data.encoding import Tokenizer
+from data.errors import InputError
 from model.config import ModelConfig
 from model.parameters import parameters
 from rl.environments import curriculum
@@ -44,7 +45,18 @@ class Writer:
         seeds: Sequence[Sequence[int]],
         temperature: float,
     ) -> list[Trajectory]:
-        """As rl.rollout.trajectories."""
+        """As rl.rollout.trajectories.
+
+        Raises:
+            InputError: a problem offers a tool that is not at hand, or leaves no room.
+        """
+        at_hand = {tool.name for tool in self._tools}
+        offered = {tool["function"]["name"] for problem in problems for tool in problem.tools}
+        if missing := sorted(offered - at_hand):
+            raise InputError(
+                f"the problems of config.rl.environment offer the tool {missing[0]!r}, which is "
+                "not at hand: name it in config.rl.tools"
+            )
         params = {name: params[name] for name in self._names}
         if self._engine is None:
             self._engine = Engine(params, self._architecture, self._tokenizer, self._slots)

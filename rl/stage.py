@@ -33,7 +33,6 @@ from rl.packing import Packed, pack
 from rl.practice import Practice, Writer
 from rl.rollout import Rewards, Rollout, verified
 from serve.tools.resolve import resolve as resolve_tools
-from serve.tools.tool import Tool
 from train import loop, stage, state, trained
 from train.gradients import Metrics
 from train.scaling import resolve
@@ -74,16 +73,15 @@ def run(
         tools = resolve_tools(config.rl.tools, workdir, config, seed=config.seed)
         for tool in tools:
             stack.callback(tool.close)
+        writer = Writer(architecture, tokenizer, tools, config)
+        practice = Practice(config, environment, make_rewards(environment), writer)
         stage.run(
             config.rl.name,
             config,
             architecture,
             mesh,
             workdir,
-            lambda: make_plan(
-                *(config, architecture, mesh, tokenizer, method, environment),
-                *(make_rewards(environment), tools, workdir),
-            ),
+            lambda: make_plan(config, architecture, mesh, method, practice, workdir),
             lambda folder, figures: _finish(folder, config),
         )
 
@@ -126,17 +124,12 @@ def make_plan(
     config: ConfigDict,
     architecture: ModelConfig,
     mesh: Mesh,
-    tokenizer: Tokenizer,
     method: Method,
-    environment: Environment,
-    rewards: Rewards,
-    tools: Sequence[Tool],
+    practice: Practice,
     workdir: str,
 ) -> loop.Plan:
     """Everything the loop needs, from the resolved config of the stage."""
     rl = config.rl
-    writer = Writer(architecture, tokenizer, tools, config)
-    practice = Practice(config, environment, rewards, writer)
     carried = {"rates": curriculum.start(len(practice.levels))} | method.carried
     learner = Learner(config, architecture, mesh, method, carried)
     start = trained.load(workdir, rl.start, mesh).params

@@ -50,6 +50,35 @@ def written(*texts):
     return [TOKENIZER.encode(text, special=True).tolist() for text in texts]
 
 
+class InStepTest(absltest.TestCase):
+    def test_nobody_writes_on_while_a_tool_runs(self):
+        running, seen = threading.Event(), []
+
+        class Watched(Scripted):
+            def step(self):
+                seen.append(running.is_set())
+                super().step()
+
+        def slow(arguments):
+            running.set()
+            time.sleep(0.05)
+            running.clear()
+            return "the mat"
+
+        def reply(ids):
+            long = TOKENIZER.encode("dogs")[0] in ids
+            return "the dogs ran " * 9 + END if long else next(replies)
+
+        for in_step in (True, False):
+            replies = iter([call("slow", {}) + END, "mat" + END])
+            tool = Tool(declaration("slow", "waits"), slow, "waits")
+            turns = Turns(Watched(reply), [tool], Bounds(), in_step)
+            long = [{"role": "user", "content": "the dogs?"}]
+            turns.complete([opening(), opening(long)])
+            turns.close()
+            self.assertEqual(any(seen), not in_step)
+
+
 class TurnsTest(parameterized.TestCase):
     def turns(self, engine, tools=None, **bounds):
         turns = Turns(engine, [PYTHON] if tools is None else tools, Bounds(**bounds))
