@@ -67,6 +67,11 @@ def run(
             "it at auto"
         )
     environment = named.environment(config.rl.environment, config)
+    if wrong := [n for n in config.rl.levels if not 1 <= n <= environment.levels]:
+        raise InputError(
+            f"config.rl.levels has {wrong[0]}; those of {environment.name} are 1 to "
+            f"{environment.levels}"
+        )
     mesh = stage.mesh_of(config, architecture, "rl")
     method = make_method(config, architecture, tokenizer.vocab_size)
     with contextlib.ExitStack() as stack:

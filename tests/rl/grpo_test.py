@@ -119,6 +119,12 @@ class GrpoTest(absltest.TestCase):
             self.practise("nan", config, rewards_of(lambda n: math.nan if n == 13 else n % 2))
         self.assertEmpty(list((self.folder / "nan" / "rl" / "checkpoints").iterdir()))
 
+    def test_levels_that_are_none_are_refused(self):
+        config = toy.config()
+        config.rl.levels = (2, 4)
+        with self.assertRaisesRegex(InputError, "config.rl.levels has 4; those of toy are 1 to 3"):
+            toy.practise(self.made, config, grpo.make_method, toy.first_token_below(64))
+
     def test_one_answer_to_a_problem_is_refused(self):
         config = toy.config()
         config.rl.group = 1
