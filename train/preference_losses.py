@@ -65,11 +65,8 @@ def plackett_luce(scores: Array, ranks: Array, centring: float = 0.01) -> Metric
     scores = jnp.where(items, scores, 0)
     better = _better(ranks)  # [B, K, K]: item i is better than item j
     choices = better.any(axis=2)
-    # log sum exp over the item itself and all that are worse.
     rivals = better | jnp.eye(ranks.shape[1], dtype=bool)
-    worst = jnp.max(jnp.where(rivals, scores[:, None], -jnp.inf), axis=2)
-    shifted = jnp.where(rivals, scores[:, None] - worst[..., None], -jnp.inf)
-    total = worst + jnp.log(jnp.sum(jnp.exp(shifted), axis=2))
+    total = jax.nn.logsumexp(jnp.where(rivals, scores[:, None], -jnp.inf), axis=2)  # [B, K]
     mean = jnp.sum(scores, axis=1) / jnp.maximum(jnp.sum(items, axis=1), 1)
     losses = total - scores + centring * (2 * mean[:, None]) ** 2
     return _totals(choices, loss=losses) | _of_ranking(scores, items, better)

@@ -17,7 +17,7 @@ _SPECIAL = re.compile(r"<\|[^<>\s]{0,40}\|>|</?(?:think|tool_call|tool_response|
 _NO_TEXT = ("Cc", "Cf", "Cs", "Co", "Cn")  # categories of Unicode: control, surrogate, ...
 _MARKER = re.compile(r"answer is:?|####", re.IGNORECASE)
 _NUMBER = re.compile(
-    r"(?<![\w.])(-?)\$?([0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(\.[0-9]+)?(?!\w|[.,][0-9])"
+    r"(?<![\w.])(?<![0-9],)(-?)\$?([0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(\.[0-9]+)?(?!\w|[.,][0-9])"
 )
 _LONGEST_NUMBER = 40  # characters
 
@@ -52,10 +52,12 @@ def after_marker(text: str) -> str:
 
 def number(text: str) -> Fraction | None:
     """The last number after "answer is" or "####"; without these, the only number of the text."""
-    found = list(_NUMBER.finditer(after_marker(text)))
-    if not found or (len(found) > 1 and not _MARKER.search(text)):
+    count, last = 0, None
+    for last in _NUMBER.finditer(after_marker(text)):  # not as a list: hostile text has hundreds
+        count += 1
+    if last is None or (count > 1 and not _MARKER.search(text)):
         return None
-    return _exact(found[-1]) if len(found[-1][0]) <= _LONGEST_NUMBER else None
+    return _exact(last) if len(last[0]) <= _LONGEST_NUMBER else None
 
 
 def _exact(match: re.Match) -> Fraction:
@@ -80,7 +82,7 @@ def number_fault(problem: Problem, text: str) -> str:
 
 def text_fault(problem: Problem, text: str) -> str:
     """Whether the answer is facts["answer"], case, white space and what stands around it aside."""
-    said, expected = _plain(after_marker(text)), _plain(problem.facts["answer"])
+    said, expected = (_plain(after_marker(one)) for one in (text, problem.facts["answer"]))
     return "" if said == expected else "another answer"
 
 

@@ -59,7 +59,7 @@ def _environment(
         if level != 1:
             raise ValueError(f"{name} has one level, not {level}")
         rows = halves[is_held_out(seed)]
-        question, answer = rows[xxhash.xxh64_intdigest(str(seed)) % len(rows)]
+        question, answer = rows[xxhash.xxh64_intdigest(str(seed).encode()) % len(rows)]
         return Problem(f"{name}/1/{seed}", (user(question),), answer, {"answer": answer})
 
     return Environment(name, 1, problem, answers.judge(fault))

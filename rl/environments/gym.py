@@ -49,7 +49,7 @@ TASKS: dict[str, Callable[[Problem, str], str]] = {
     "countdown": _countdown_fault,
 }
 # Many answers are right, and the package's scorers run the answer to find out.
-_EXECUTED = (
+EXECUTED = (
     "puzzle24 polynomial_multiplication simple_integration intermediate_integration n_queens "
     "spiral_matrix string_insertion binary_matrix"
 ).split()
@@ -64,7 +64,7 @@ def reasoning_gym(task: str) -> Environment:
       InputError: the package is not installed, or there is no verifier for the task.
     """
     if task not in TASKS:
-        reason = "its own scorer runs what the model writes, and " if task in _EXECUTED else ""
+        reason = "its own scorer runs what the model writes, and " if task in EXECUTED else ""
         raise InputError(
             f"reasoning_gym:{task} cannot be judged: {reason}there is no verifier for it here; "
             f"use one of {', '.join(sorted(TASKS))}"
@@ -81,10 +81,11 @@ def reasoning_gym(task: str) -> Environment:
     def problem(seed: int, level: int) -> Problem:
         if level != 1:
             raise ValueError(f"{name} has one level, not {level}")
+        # Seeds of generators have 32 bits; problems are made as they are asked for.
+        own = xxhash.xxh32_intdigest(str(seed).encode())
+        generated = package.create_dataset(task, size=_TRIES, seed=own)
         for attempt in range(_TRIES):
-            # A generator takes seeds of 32 bits.
-            own = xxhash.xxh32_intdigest(f"{seed}/{attempt}")
-            made = package.create_dataset(task, size=1, seed=own)[0]
+            made = generated[attempt]
             if sources.is_held_out(made["question"], _HELD_OUT) == is_held_out(seed):
                 return _problem(f"{name}/1/{seed}", made)
         raise InputError(

@@ -1,4 +1,5 @@
 import hypothesis
+import jax
 import jax.numpy as jnp
 import numpy as np
 from absl.testing import absltest, parameterized
@@ -6,6 +7,9 @@ from hypothesis import strategies
 
 from data.errors import InputError
 from rl import advantages
+
+# A loop over time is compiled anew at every call that is not.
+gae = jax.jit(advantages.gae)
 
 REWARDS = np.array([[1.0, 0.0, 0.0, 1.0], [3.0, 1.0, 2.0, 6.0], [0.1, 0.1, 0.1, 0.1]])
 
@@ -99,7 +103,7 @@ def gae_on_paper(rewards, values, gamma, lam):
 class GaeTest(parameterized.TestCase):
     def test_table(self):
         """gamma 0.5, lambda 0.5: deltas 1 + 1 - 1 = 1, 0 + 1.5 - 2 = -0.5, 4 - 3 = 1."""
-        found, returns = advantages.gae(
+        found, returns = gae(
             jnp.asarray([[1.0, 0.0, 4.0]]),
             jnp.asarray([[1.0, 2.0, 3.0]]),
             jnp.ones((1, 3)),
@@ -111,7 +115,7 @@ class GaeTest(parameterized.TestCase):
         np.testing.assert_allclose(returns, [np.add(expected, [1, 2, 3])], rtol=1e-6)
 
     def test_lambda_one_returns_what_was_rewarded_afterwards(self):
-        returns = advantages.gae(
+        returns = gae(
             jnp.asarray([[0.0, 2.0, 0.0, 1.0]]),
             jnp.asarray([[5.0, -1.0, 7.0, 3.0]]),
             jnp.ones((1, 4)),
@@ -130,9 +134,7 @@ class GaeTest(parameterized.TestCase):
                 laid[:, 0, places] = rewards, values
                 mask = np.zeros((1, width))
                 mask[0, places] = 1
-                found, returns = advantages.gae(
-                    *map(jnp.asarray, laid), jnp.asarray(mask), gamma, lam
-                )
+                found, returns = gae(*map(jnp.asarray, laid), jnp.asarray(mask), gamma, lam)
                 np.testing.assert_allclose(found[0, np.array(places)], expected, atol=1e-6)
                 np.testing.assert_allclose(
                     returns[0, np.array(places)], np.add(expected, values), atol=1e-6
@@ -160,9 +162,9 @@ class GaeTest(parameterized.TestCase):
             expected[written] = gae_on_paper(rewards[0, written], values[0, written], gamma, lam)
             start += length
         mask &= segments > 0
-        found = advantages.gae(
-            *map(jnp.asarray, (rewards, values, mask)), gamma, lam, jnp.asarray(segments)
-        )[0]
+        found = gae(*map(jnp.asarray, (rewards, values, mask)), gamma, lam, jnp.asarray(segments))[
+            0
+        ]
         np.testing.assert_allclose(found[0], expected, atol=1e-5)
 
 

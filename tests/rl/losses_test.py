@@ -1,4 +1,6 @@
 import dataclasses
+import functools
+import itertools
 import math
 
 import hypothesis
@@ -36,17 +38,22 @@ def means(metrics):
 
 def on_paper(sequences, settings):
     """The loss of sequences, each a dict of lists, in Python floats and straight from the papers:
-    no rows, no padding, no packing."""
+    no rows, no padding, no packing. No slope is to be taken through "frozen", the log-probabilities
+    of the point where it is."""
     total, tokens, written_sequences = 0.0, 0, 0
     for sequence in sequences:
         written = [t for t, one in enumerate(sequence["mask"]) if one]
         if not written:
             continue
-        log_ratios = [sequence["log_probs"][t] - sequence["old_log_probs"][t] for t in written]
+        frozen = sequence.get("frozen", sequence["log_probs"])
         token_losses = []
-        for t, log_ratio in zip(written, log_ratios, strict=True):
+        for t in written:
+            log_ratio = sequence["log_probs"][t] - sequence["old_log_probs"][t]
             if settings.kind == "gspo":
-                log_ratio = sum(log_ratios) / len(log_ratios)
+                mean = sum(frozen[t] - sequence["old_log_probs"][t] for t in written) / len(written)
+                log_ratio = mean + sequence["log_probs"][t] - frozen[t]
+            elif settings.kind == "cispo":
+                log_ratio = frozen[t] - sequence["old_log_probs"][t]
             ratio, advantage = math.exp(log_ratio), sequence["advantages"][t]
             clipped = min(max(ratio, 1 - settings.clip_low), 1 + settings.clip_high)
             if settings.kind == "cispo":
@@ -107,6 +114,8 @@ def laid_out(rows, width, junk=0.0):
     return jax.tree.map(jnp.asarray, batch)
 
 
+# One function for each of the settings, so that a step is compiled once for all batches of a shape.
+@functools.cache
 def loss_of_shift(settings):
     """A policy of two parameters, so that gradients do not depend on where tokens stand."""
 
@@ -117,31 +126,36 @@ def loss_of_shift(settings):
     return loss
 
 
+_step = jax.jit(gradients, static_argnums=(0, 3))
+
 PARAMS = {"left": jnp.float32(0.5), "right": jnp.float32(-1.0)}
 
 
 def step(settings, batch, accumulate=1):
     """(loss, gradient) of a whole step."""
-    gradient, metrics = gradients(loss_of_shift(settings), PARAMS, batch, accumulate)
+    gradient, metrics = _step(loss_of_shift(settings), PARAMS, batch, accumulate)
     return means(metrics)["loss"], np.array([gradient["left"], gradient["right"]])
 
 
-def slope_on_paper(sequences, settings, by=1e-5):
-    """The gradient of `on_paper` by central differences."""
+def slope_on_paper(sequences, settings, frozen=True, by=1e-5):
+    """(loss, gradient) of `on_paper`, by central differences."""
 
     def at(left, right):
+        return [s["log_probs"] + left * s["left"] + right * s["right"] for s in sequences]
+
+    def loss(left, right):
         moved = [
-            s | {"log_probs": s["log_probs"] + left * s["left"] + right * s["right"]}
-            for s in sequences
+            s | {"log_probs": here} | ({"frozen": there} if frozen else {})
+            for s, here, there in zip(sequences, at(left, right), at(*centre), strict=True)
         ]
         return on_paper(moved, settings)
 
-    left, right = float(PARAMS["left"]), float(PARAMS["right"])
+    left, right = centre = float(PARAMS["left"]), float(PARAMS["right"])
     slope = [
-        (at(left + by, right) - at(left - by, right)) / (2 * by),
-        (at(left, right + by) - at(left, right - by)) / (2 * by),
+        (loss(left + by, right) - loss(left - by, right)) / (2 * by),
+        (loss(left, right + by) - loss(left, right - by)) / (2 * by),
     ]
-    return at(left, right), np.array(slope)
+    return loss(left, right), np.array(slope)
 
 
 class TokenLossTest(parameterized.TestCase):
@@ -342,57 +356,77 @@ class InvarianceTest(parameterized.TestCase):
         self.assertAlmostEqual(found[0], loss, delta=1e-5)
         np.testing.assert_allclose(found[1], slope, atol=1e-5)
 
+    def in_rows(self, *cuts, junk=0.0):
+        """16 rows of 24 tokens: those between the cuts share one, and the last rows are empty."""
+        rows = [self.sequences[a:b] for a, b in itertools.pairwise((0, *cuts, 16))]
+        return laid_out(rows + [[]] * (16 - len(rows)), 24, junk)
+
     def packings(self):
-        one_each = [[s] for s in self.sequences]
-        pairs = [self.sequences[i : i + 2] for i in range(0, 16, 2)]
-        fours = [self.sequences[i : i + 4] for i in range(0, 16, 4)]
+        one_each = range(1, 16)
         return {
-            "padded": laid_out(one_each, 7),
-            "padded more": laid_out(one_each, 12),
-            "empty rows": laid_out([*one_each[:3], [], *one_each[3:], [], [], []], 9),
-            "junk on padding": laid_out(one_each, 9, junk=np.nan),
-            "infinite junk": laid_out(one_each, 9, junk=-np.inf),
-            "pairs in a row": laid_out(pairs, 16),
-            "fours in a row": laid_out(fours, 21),
-            "uneven": laid_out([self.sequences[:5], self.sequences[5:6], self.sequences[6:]], 60),
+            "padded": self.in_rows(*one_each),
+            "padded by nan": self.in_rows(*one_each, junk=np.nan),
+            "padded by infinity": self.in_rows(*one_each, junk=-np.inf),
+            "pairs": self.in_rows(*range(2, 16, 2)),
+            "fours, padded by nan": self.in_rows(4, 8, 12, junk=np.nan),
+            "uneven": self.in_rows(5, 6, 12),
         }
 
     @parameterized.parameters(*SETTINGS)
     def test_padding_and_packing(self, settings):
         for name, batch in self.packings().items():
+            # The policy itself gives something finite everywhere; the others need not.
+            for side in ("left", "right"):
+                batch[side] = jnp.where(batch["mask"] > 0, batch[side], 0)
             with self.subTest(name):
-                # No gradient may come of what stands where the mask is 0.
-                batch["left"], batch["right"] = (
-                    jnp.where(batch["mask"] > 0, batch[n], 0) for n in ("left", "right")
-                )
                 self.check(settings, step(settings, batch))
 
-    @parameterized.product(settings=SETTINGS, accumulate=(2, 4, 8))
-    def test_accumulation(self, settings, accumulate):
-        self.check(settings, step(settings, laid_out([[s] for s in self.sequences], 8), accumulate))
-        pairs = laid_out([self.sequences[i : i + 2] for i in range(0, 16, 2)], 16)
-        self.check(settings, step(settings, pairs, accumulate))
+    def test_metrics_of_a_wider_batch_are_the_same(self):
+        narrow, wide = laid_out([[s] for s in self.sequences], 7), self.in_rows(*range(1, 16))
+        for settings in SETTINGS[:2]:
+            one, other = (
+                means(losses.policy_loss(batch["log_probs"], batch, settings))
+                for batch in (narrow, wide)
+            )
+            for name, value in one.items():
+                self.assertAlmostEqual(value, other[name], places=5, msg=name)
 
-    @parameterized.product(settings=SETTINGS, mesh=((8, 1, 1), (2, 4, 1)))
+    @parameterized.product(settings=SETTINGS, accumulate=(2, 8))
+    def test_accumulation(self, settings, accumulate):
+        for cuts in (range(1, 16), (5, 6, 12)):
+            self.check(settings, step(settings, self.in_rows(*cuts), accumulate))
+
+    @parameterized.parameters(
+        (SETTINGS[0], (8, 1, 1)),
+        (SETTINGS[1], (8, 1, 1)),
+        (SETTINGS[3], (8, 1, 1)),
+        (SETTINGS[0], (2, 4, 1)),
+    )
     def test_devices(self, settings, mesh):
         mesh = make_mesh(*mesh)
-        batch = laid_out([[s] for s in self.sequences], 8)
-        batch = jax.device_put(batch, batch_sharding(mesh))
-        with jax.set_mesh(mesh):
-            run = jax.jit(gradients, static_argnums=(0, 3))
-            gradient, metrics = run(loss_of_shift(settings), PARAMS, batch, 2)
-        slope = np.array([gradient["left"], gradient["right"]])
-        self.check(settings, (means(metrics)["loss"], slope))
+        for cuts in (range(1, 16), (5, 6, 12)):
+            batch = jax.device_put(self.in_rows(*cuts), batch_sharding(mesh))
+            with jax.set_mesh(mesh):
+                self.check(settings, step(settings, batch, 2))
+
+    def test_gspo_has_the_gradient_of_the_whole_sequences_ratio(self):
+        """Though each token's is taken alone: nothing is frozen on paper here."""
+        settings = PolicyLoss(kind="gspo", kl_kind="k3", truncation=0.0)
+        batch = self.in_rows(*range(1, 16))
+        loss, slope = slope_on_paper(self.sequences, settings, frozen=False)
+        found = step(settings, batch)
+        self.assertAlmostEqual(found[0], loss, delta=1e-5)
+        np.testing.assert_allclose(found[1], slope, atol=1e-5)
 
     def test_nothing_written_is_a_loss_and_gradient_of_zero(self):
         for sequence in self.sequences:
             sequence["mask"] = np.zeros(len(sequence["mask"]), bool)
         for settings in SETTINGS:
-            loss, slope = step(settings, laid_out([[s] for s in self.sequences], 8, junk=np.inf))
+            loss, slope = step(settings, self.in_rows(*range(1, 16)))
             self.assertEqual(loss, 0)
             np.testing.assert_array_equal(slope, 0)
 
-    @hypothesis.settings(max_examples=25)
+    @hypothesis.settings(max_examples=15)
     @hypothesis.given(
         seed=strategies.integers(0, 2**32 - 1),
         kind=strategies.sampled_from(losses.KINDS),

@@ -42,37 +42,38 @@ def array(x):
     return None if x is None else jnp.asarray(x, jnp.float32)
 
 
-def example(**fields):
+def under_masks(loss, masks, x, fields):
+    """Values, gradients and what else is a number a mask, stacked: one compilation for all."""
     fields = {name: array(value) for name, value in fields.items()}
-    return types.SimpleNamespace(
-        prompt_ids=None, completion_ids=fields["completion_mask"], **fields
-    )
+
+    def one(mask):
+        example = types.SimpleNamespace(
+            prompt_ids=None, completion_ids=mask, completion_mask=mask, **fields
+        )
+        (value, figures), gradient = jax.value_and_grad(loss, has_aux=True)(array(x), example)
+        found = {"loss": value, "gradient": gradient}
+        return found | {k.replace("/", "_"): v for k, v in figures.items() if jnp.ndim(v) == 0}
+
+    return jax.jit(jax.vmap(one))(array(masks))
 
 
-def value_and_gradient(loss, x):
-    (value, figures), gradient = jax.value_and_grad(loss, has_aux=True)(array(x))
-    found = {"loss": value, "gradient": gradient}
-    return found | {k.replace("/", "_"): v for k, v in figures.items() if jnp.ndim(v) == 0}
-
-
-def policy(log_probs, settings, function="grpo_loss_fn", **fields):
-    def loss(x):
-        logits = jnp.zeros((*x.shape, 2))
-        common.compute_per_token_logps = lambda *arguments, **named: (x, logits)
+def policy(log_probs, settings, masks, function="grpo_loss_fn", **fields):
+    def loss(x, example):
+        common.compute_per_token_logps = lambda *given, **named: (x, jnp.zeros((*x.shape, 2)))
         return getattr(algo_core, function)(
-            Nothing(), example(**fields), types.SimpleNamespace(**settings), pad_id=0, eos_id=1
+            Nothing(), example, types.SimpleNamespace(**settings), pad_id=0, eos_id=1
         )
 
-    return value_and_gradient(loss, log_probs)
+    return under_masks(loss, masks, log_probs, fields)
 
 
-def value(values, clip, **fields):
-    def loss(x):
+def value(values, clip, masks, **fields):
+    def loss(x, example):
         # Values are read one place earlier than the tokens that they are of.
-        common.compute_score = lambda *arguments, **named: jnp.pad(x, ((0, 0), (0, 1)))
-        return algo_core.ppo_value_loss_fn(Nothing(), example(**fields), clip, pad_id=0, eos_id=1)
+        common.compute_score = lambda *given, **named: jnp.pad(x, ((0, 0), (0, 1)))
+        return algo_core.ppo_value_loss_fn(Nothing(), example, clip, pad_id=0, eos_id=1)
 
-    return value_and_gradient(loss, values)
+    return under_masks(loss, masks, values, fields)
 
 
 def advantages(rewards, kind):

@@ -34,15 +34,14 @@ KINDS = {
     "gspo": {"loss_algo": "gspo-token", "loss_agg_mode": "sequence-mean-token-mean"},
 }
 
+ALL_MASKS = np.stack([*MASKS.values()]) * 1.0
+
 # Name -> what of PolicyLoss it changes.
 VARIANTS = {
     "plain": {"clip_low": 0.2, "clip_high": 0.2},
-    "asymmetric": {"clip_low": 0.2, "clip_high": 0.28},
-    "dual clip": {"dual_clip": 1.5},
+    "asymmetric, dual clip": {"dual_clip": 1.5},
     "k2": {"kl": 0.3, "kl_kind": "k2"},
-    "k3": {"kl": 0.3, "kl_kind": "k3"},
-    "weights": {"truncation": 1.2},
-    "all": {"dual_clip": 1.5, "kl": 0.3, "kl_kind": "k3", "truncation": 1.2},
+    "k3, weights": {"dual_clip": 1.5, "kl": 0.3, "truncation": 1.2},
 }
 
 
@@ -82,7 +81,7 @@ def ask(questions):
     ]
 
 
-def policy_question(kind, settings, mask, given):
+def policy_question(settings, given):
     weights = np.exp(given["old_log_probs"] - given["sampler_log_probs"])
     return {
         "ask": "policy",
@@ -95,9 +94,9 @@ def policy_question(kind, settings, mask, given):
             "kl_loss_mode": {"k2": "mse_kl", "k3": "low_var_kl"}[settings.kl_kind],
             "kl_clamp_value": None,
             "temperature": 1.0,
-            **KINDS[kind],
+            **KINDS[settings.kind],
         },
-        "completion_mask": mask,
+        "masks": ALL_MASKS,
         "advantages": given["advantages"],
         "old_per_token_logps": given["old_log_probs"],
         "ref_per_token_logps": given["reference_log_probs"],
@@ -107,17 +106,27 @@ def policy_question(kind, settings, mask, given):
     }
 
 
-def ours(settings, mask, given):
+def under_masks(loss, x):
+    """What `loss(x, mask)` and its gradient are under each mask, as of tunix_figures."""
+
+    def one(mask):
+        def mean(x):
+            metrics = loss(x, mask)
+            means = {name: total / jnp.maximum(n, 1) for name, (total, n) in metrics.items()}
+            return means["loss"], means
+
+        (_, means), gradient = jax.value_and_grad(mean, has_aux=True)(jnp.asarray(x, jnp.float32))
+        return means | {"gradient": gradient}
+
+    return jax.jit(jax.vmap(one))(jnp.asarray(ALL_MASKS))
+
+
+def ours(settings, given):
     batch = {name: jnp.asarray(x, jnp.float32) for name, x in given.items()}
-    batch |= {"mask": jnp.asarray(mask), "segments": jnp.ones((B, T), jnp.int32)}
-
-    def loss(log_probs):
-        metrics = losses.policy_loss(log_probs, batch, settings)
-        return metrics["loss"][0] / metrics["loss"][1], metrics
-
-    (value, metrics), gradient = jax.value_and_grad(loss, has_aux=True)(batch.pop("log_probs"))
-    means = {name: total / count for name, (total, count) in metrics.items()}
-    return {"loss": value, "gradient": gradient, **{k: means[k] for k in means if k != "loss"}}
+    batch["segments"] = jnp.ones((B, T), jnp.int32)
+    return under_masks(
+        lambda x, mask: losses.policy_loss(x, batch | {"mask": mask}, settings), given["log_probs"]
+    )
 
 
 @unittest.skipUnless(PYTHON, "PRIMER_TUNIX_PYTHON names no Python with google-tunix 0.1.7")
@@ -125,77 +134,67 @@ class TunixTest(absltest.TestCase):
     def close(self, mine, theirs, what=""):
         np.testing.assert_allclose(mine, theirs, rtol=1e-5, atol=1e-5, err_msg=str(what))
 
+    def compare(self, mine, theirs, names, what):
+        for one, other in names.items():
+            for number, mask in enumerate(MASKS):
+                self.close(mine[one][number], theirs[other][number], (one, what, mask))
+
     def test_policy_losses(self):
         given = figures()
-        # Where the mask is 0 the others say what they like to; tunix would trip over infinities.
+        defaults = {"longest": T, "kl_kind": "k3", "truncation": 0.0}
         cases = [
-            (
-                kind,
-                losses.PolicyLoss(
-                    **{"kind": kind, "longest": T, "kl_kind": "k3", "truncation": 0.0, **changes}
-                ),
-                mask,
-                f"{kind}, {variant}, {name}",
-            )
+            losses.PolicyLoss(**{"kind": kind, **defaults, **changes})
             for kind in KINDS
-            for variant, changes in VARIANTS.items()
-            for name, mask in MASKS.items()
+            for changes in VARIANTS.values()
         ]
-        answers = ask([policy_question(*case[:3], given) for case in cases])
-        for (_, settings, mask, what), theirs in zip(cases, answers, strict=True):
-            mine = ours(settings, mask, given)
-            for one, other in (
-                ("loss", "loss"),
-                ("gradient", "gradient"),
-                ("policy_loss", "pg_loss"),
-                ("ratio", "is_ratio_mean"),
-                ("kl", "kl"),
-                ("clipped", "pg_clipfrac"),
-            ):
-                self.close(mine[one], theirs[other], f"{one}: {what}")
+        answers = ask([policy_question(settings, given) for settings in cases])
+        for settings, theirs in zip(cases, answers, strict=True):
+            names = {
+                "loss": "loss",
+                "gradient": "gradient",
+                "policy_loss": "pg_loss",
+                "ratio": "is_ratio_mean",
+                "kl": "kl",
+                "clipped": "pg_clipfrac",
+            }
             if settings.truncation:
-                self.close(mine["weight"], theirs["sampler_is_weight_mean"], what)
+                names["weight"] = "sampler_is_weight_mean"
+            self.compare(ours(settings, given), theirs, names, settings)
 
     def test_ppo(self):
         given = figures(1)
-        values = {
-            "values": given["log_probs"],
-            "old_values": given["old_log_probs"],
-            "returns": given["reference_log_probs"],
-        }
         # An advantage of its own for every token, as a critic gives them.
         given["advantages"] = np.random.default_rng(2).normal(size=(B, T))
-        policies, critics = [], []
-        for mask in MASKS.values():
-            question = policy_question("dapo", losses.PolicyLoss(kl_kind="k3"), mask, given)
-            question["settings"] = {
-                "epsilon_low": 0.2,
-                "epsilon_high": 0.28,
-                "entropy_coef": None,
-                "epsilon_c": 1.5,
-            }
-            policies.append(question | {"function": "ppo_policy_loss_fn"})
-            critics.append({"ask": "value", "clip": 0.2, "completion_mask": mask, **values})
-        answers = ask(policies + critics)
-        for name, policy, critic in zip(
-            MASKS, answers[: len(MASKS)], answers[len(MASKS) :], strict=True
-        ):
-            settings = losses.PolicyLoss(dual_clip=1.5, truncation=0.0)
-            mine = ours(settings, MASKS[name], given)
-            self.close(mine["loss"], policy["loss"], name)
-            self.close(mine["gradient"], policy["gradient"], name)
-            self.close(mine["dual_clipped"], policy["pg_clipfrac_lower"], name)
-            batch = {k: jnp.asarray(v, jnp.float32) for k, v in values.items()}
-            batch["mask"] = jnp.asarray(MASKS[name])
-
-            def loss(x, batch=batch):
-                metrics = losses.value_loss(x, batch, clip=0.2)
-                return metrics["loss"][0] / metrics["loss"][1], metrics
-
-            (value, metrics), gradient = jax.value_and_grad(loss, has_aux=True)(batch["values"])
-            self.close(value, critic["loss"], name)
-            self.close(gradient, critic["gradient"], name)
-            self.close(metrics["clipped"][0] / metrics["clipped"][1], critic["vf_clipfrac"], name)
+        settings = losses.PolicyLoss(dual_clip=1.5, truncation=0.0, kl_kind="k3")
+        question = policy_question(settings, given) | {"function": "ppo_policy_loss_fn"}
+        question["settings"] = {
+            "epsilon_low": 0.2,
+            "epsilon_high": 0.28,
+            "entropy_coef": None,
+            "epsilon_c": 1.5,
+        }
+        critic = {"old_values": given["old_log_probs"], "returns": given["reference_log_probs"]}
+        policy, value = ask(
+            [
+                question,
+                {
+                    "ask": "value",
+                    "values": given["log_probs"],
+                    "clip": 0.2,
+                    "masks": ALL_MASKS,
+                    **critic,
+                },
+            ]
+        )
+        names = {"loss": "loss", "gradient": "gradient", "dual_clipped": "pg_clipfrac_lower"}
+        self.compare(ours(settings, given), policy, names, "policy")
+        batch = {name: jnp.asarray(x, jnp.float32) for name, x in critic.items()}
+        mine = under_masks(
+            lambda x, mask: losses.value_loss(x, batch | {"mask": mask}, clip=0.2),
+            given["log_probs"],
+        )
+        names = {"loss": "loss", "gradient": "gradient", "clipped": "vf_clipfrac"}
+        self.compare(mine, value, names | {"value": "vpred_mean", "return": "return_mean"}, "value")
 
     def test_advantages(self):
         rewards = np.random.default_rng(3).normal(size=(5, 4))
@@ -225,7 +224,7 @@ class TunixTest(absltest.TestCase):
         ]
         answers = ask(
             [
-                {"ask": "gae", "mask": MASKS[n] * 1.0, "gamma": g, "lam": lam, **given}
+                {"ask": "gae", "mask": MASKS[n] * 1, "gamma": g, "lam": lam, **given}
                 for n, g, lam in cases
             ]
         )

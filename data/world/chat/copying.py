@@ -43,7 +43,8 @@ _COPY = (
     _REPEAT,
     _Task(phrasings.BARE, phrasings.BARE_HELD_OUT, lambda items, given, i: given),
     _Task(phrasings.QUOTE, phrasings.QUOTE_HELD_OUT, lambda items, given, i: f'"{given}"'),
-    _Task(phrasings.SINGLE, phrasings.SINGLE_HELD_OUT, lambda items, given, i: f"'{given}'"),
+    # As in a call of the Python tool, where the tokens of a word are the same.
+    _Task(phrasings.PRINT, phrasings.PRINT_HELD_OUT, lambda items, given, i: f"print('{given}')"),
 )
 _LOOK = tuple(
     _Task(asked, held_out, value, least, commas=True)

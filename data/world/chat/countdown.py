@@ -87,7 +87,8 @@ def countdown(draw: Draw, setting: Setting, held_out: bool, level: int = 1) -> C
         numbers = tuple(draw.some(range(1, size.largest + 1), size.count))
         steps = _try(draw, numbers, size)
         one = Countdown(numbers, steps[-1][3], steps)
-        if one.target not in numbers and setting.held_out(one.key()) == held_out:
+        results = [result for _, _, _, result in steps[:-1]]
+        if one.target not in (*numbers, *results) and setting.held_out(one.key()) == held_out:
             return one
 
 

@@ -105,8 +105,12 @@ def conversation(draw: Draw, setting: Setting) -> dict:
     offered = draw.chance(_TOOL)
     longest = 5 if task.sign == "*" else 7
     # Without the tool, sums of small numbers are worked out in steps: see problems.
-    a = _number(draw, setting, draw.integer(2 if offered else 4, longest), held_out=False)
-    b = _number(draw, setting, draw.integer(2, longest), held_out=False)
+    while True:
+        a = _number(draw, setting, draw.integer(2 if offered else 4, longest), held_out=False)
+        b = _number(draw, setting, draw.integer(2, longest), held_out=False)
+        # The same numbers may be a problem to work out: see problems.Problem.key.
+        if not setting.held_out(f"problem/{min(a, b)} {max(a, b)}"):
+            break
     if task.sign == "-" and a < b:
         a, b = b, a
     text = draw.pick(task.asked).format(a=a, b=b, s=task.sign)

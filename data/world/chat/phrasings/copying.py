@@ -38,13 +38,13 @@ QUOTE = (
     "set quotation marks around {x}.",
 )
 QUOTE_HELD_OUT = ("I need {x} with quotation marks around it.", "how does {x} look when quoted?")
-SINGLE = (
-    'write "{x}" in single quotes.',
-    'put "{x}" in single quotes.',
-    'repeat "{x}", but in single quotes.',
-    'change the quotation marks of "{x}" to single ones.',
+PRINT = (
+    'write a line of Python that prints "{x}".',
+    'how do I print "{x}" in Python?',
+    'show me Python code that prints "{x}".',
+    'give me a Python print of "{x}".',
 )
-SINGLE_HELD_OUT = ('quote "{x}" with single quotes.', 'I would like "{x}" in single quotes.')
+PRINT_HELD_OUT = ('what line of Python shows "{x}"?', 'I want Python to print "{x}".')
 REVERSE = (
     "reverse the list {x}.",
     "write the list {x} in reverse order.",

@@ -64,6 +64,7 @@ class ConversationTest(absltest.TestCase):
         self.assertBetween(failures, 1000, 2000)
 
     def test_no_more_parentheses_than_needed(self):
+        pairs = needless = 0
         for i in range(600):
             draw = Draw(f"parentheses/{i}")
             one = countdown.countdown(draw, _SETTING, False, draw.integer(1, countdown.LEVELS))
@@ -77,8 +78,12 @@ class ConversationTest(absltest.TestCase):
                         break
                 inner = written[match.start() + 1 : end]
                 without = written[: match.start()] + inner + written[end + 1 :]
-                # (a-b)+c and a*(b*c) are not written; here, leaving them out changes the value.
-                self.assertNotEqual(expressions.value(without)[0], one.target, written)
+                # Without them it makes something else, but for what some numbers happen to do.
+                other = expressions.value(without)  # None: it would divide by zero
+                pairs += 1
+                needless += other is not None and other[0] == one.target
+        self.assertGreater(pairs, 200)
+        self.assertLess(needless, 0.02 * pairs)
 
 
 class CountdownTest(parameterized.TestCase):

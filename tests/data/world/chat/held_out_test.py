@@ -129,10 +129,35 @@ class HeldOutTest(parameterized.TestCase):
         def numbers(text: str) -> tuple[str, ...]:
             return tuple(sorted(re.findall(r"\d+", text)))
 
-        trained = {numbers(samples.contents(c, "user")[0]) for c in samples.of("problems")}
+        practised = samples.of("problems") + samples.of("products")
+        trained = {numbers(samples.contents(c, "user")[0]) for c in practised}
         measured = {numbers(q["messages"][-1]["content"]) for q in samples.questions("problems")}
         self.assertGreater(len(measured), 250)
         self.assertFalse(trained & measured)
+
+    def test_what_is_copied_and_counted_with_is_apart(self):
+        """No list to sort and no numbers of a countdown are in training and measured."""
+
+        def given(text: str) -> tuple[int, ...]:
+            return tuple(sorted(int(number) for number in re.findall(r"\d+", text)))
+
+        # A sorted list and a solution hold all numbers of their problem, and no target.
+        for kind, practised in (("sorting", "copying"), ("countdown", "countdown")):
+            trained = {given(samples.contents(c, "assistant")[-1]) for c in samples.of(practised)}
+            measured = {given(question["answer"]) for question in samples.questions(kind)}
+            self.assertGreater(min(len(trained), len(measured)), 15)
+            self.assertFalse((trained & measured) - {()})
+        copied = {
+            word
+            for c in samples.of("copying")
+            for word in re.findall(r"\w+", samples.contents(c, "assistant")[-1])
+        } - {"print"}
+        self.assertGreater(len(copied), 500)
+        for question in samples.questions("copying"):
+            for word in re.findall(r"\w+", question["answer"]):
+                if question["answer"][-1] not in ".?!":  # a sentence has words of its own
+                    # What stands in lists to sort is held out as a list.
+                    self.assertFalse(word in copied and not word.isdigit(), word)
 
     def test_withheld_practice_and_measuring_share_no_entity(self):
         entities = [
