@@ -273,6 +273,85 @@ def get_config() -> ConfigDict:
     # Prompts that the model answers at every evaluation, into samples.txt.
     config.dpo.prompts = ("Tell me a joke about a cow.", "Tell me a story about a clock.")
 
+    # Reinforcement learning: the stages rl.grpo and rl.ppo.
+    config.rl = ConfigDict()
+    # The stage's folder in the run, the stage that it starts from, and the name in the report under
+    # which held-out rewards stand: <figures>_before and <figures>_after.
+    config.rl.name = "rl"
+    config.rl.start = "chat"
+    config.rl.figures = "rl/grpo"
+    # What is practised: a word of rl/environments/named.py.
+    config.rl.environment = "problems"
+    # Levels of difficulty that problems are drawn from, equally often. (): all there are.
+    config.rl.levels = ()
+    # Draw those more often where some answers are right and some wrong.
+    config.rl.curriculum = False
+    # Tools at hand: "python", "search". They are offered where a problem's prompt declares them.
+    config.rl.tools = ()
+    # Most tokens of an answer, those that tools return included; and the most calls of tools in it,
+    # and tokens that a call returns.
+    config.rl.tokens = 160
+    config.rl.calls = 4
+    config.rl.result_tokens = 64
+    # Answers lose reward over the last so many of the tokens allowed, up to 1 where none is left
+    # (arXiv 2503.14476). 0: they do not.
+    config.rl.overlong = 0
+    # Answers written at a time.
+    config.rl.slots = 64
+    # Steps; problems a step, and answers to each.
+    config.rl.steps = 100
+    config.rl.problems = 16
+    config.rl.group = 8
+    # A problem whose answers are all worth the same is replaced by another: at most so many times
+    # as there are problems in a step.
+    config.rl.resample = 1
+    # Updates a step: times that its answers are gone through, and parts that they are cut into.
+    config.rl.epochs = 1
+    config.rl.minibatches = 1
+    # Rows computed at a time, into which answers are packed. 0: as in pretraining.
+    config.rl.microbatch = 0
+    # "adamw" or "muon", and the others as in config.train; fractions are of all updates.
+    config.rl.optimizer = "adamw"
+    config.rl.learning_rate = 3e-4
+    config.rl.muon_learning_rate = 2e-3
+    config.rl.weight_decay = 0.0
+    config.rl.clip = 1.0
+    config.rl.beta2 = 0.95
+    config.rl.warmup = 0.02
+    config.rl.decay = 0.3
+    config.rl.final_rate = 0.1
+    # Of GRPO: "dapo", "grpo", "dr_grpo", "gspo" or "cispo" (rl/losses.py says what each is).
+    config.rl.loss = "dapo"
+    # Ratios of probabilities are clipped to 1 - clip_low .. 1 + clip_high.
+    config.rl.clip_low = 0.2
+    config.rl.clip_high = 0.28
+    # Largest weight that corrects for the sampler's probabilities not being the trainer's; 0: none.
+    config.rl.truncation = 2.0
+    # What straying from the start costs a nat: GRPO in the loss, PPO in the reward, there adapted
+    # until so many nats a token are strayed. 0: not adapted.
+    config.rl.kl = 0.0
+    config.rl.kl_target = 0.0
+    # Of PPO: discount and mixing of generalised advantage estimation (arXiv 1506.02438), how far an
+    # expected reward may move in a step, and the weight of its loss.
+    config.rl.gamma = 1.0
+    config.rl.lam = 0.95
+    config.rl.value_clip = 0.2
+    config.rl.value_weight = 0.5
+    # Steps between evaluations, greedy, on so many problems that are never practised. 0: a tenth of
+    # the steps.
+    config.rl.eval_steps = 0
+    config.rl.eval_problems = 200
+
+    # The same with PPO: rl.ppo:rl=ppo.
+    config.ppo = config.rl.copy_and_resolve_references()
+    config.ppo.name = "ppo"
+    config.ppo.figures = "rl/ppo"
+    config.ppo.epochs = 2
+    config.ppo.minibatches = 2
+    config.ppo.clip_high = 0.2
+    config.ppo.kl = 0.05
+    config.ppo.kl_target = 0.05
+
     config.checkpoint = ConfigDict()
     # Where checkpoints go. "": the stage's folder; gs://... for a slice whose hosts share no disk.
     config.checkpoint.folder = ""

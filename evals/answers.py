@@ -65,11 +65,12 @@ def ask(
         for own_seed in seeds[:samples]
     ]
     with contextlib.closing(Turns(engine, tools, bounds)) as turns:
-        given = [Answer(_said(trajectory), trajectory) for trajectory in turns.complete(openings)]
+        given = [Answer(said(trajectory), trajectory) for trajectory in turns.complete(openings)]
     return [given[start : start + samples] for start in range(0, len(given), samples)]
 
 
-def _said(trajectory: Trajectory) -> str:
+def said(trajectory: Trajectory) -> str:
+    """What the model said at the end of its turn; "" if it never came to an end."""
     last = trajectory.messages[-1]
     is_over = trajectory.finish_reason == "stop" and last["role"] == "assistant"
     return last["content"] if is_over else ""

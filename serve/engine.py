@@ -208,12 +208,15 @@ class Engine:
     def set_params(self, params: dict[str, Any]) -> None:
         """Writes with other parameters from now on. Nothing may be being written.
 
+        What is written after that is, to the last bit, what a new engine would write.
+
         Raises:
           RuntimeError: something is.
         """
         if self.busy:
             raise RuntimeError("parameters cannot change while texts are being written")
-        self.forget()
+        self._held[:] = self._reading[:] = -1
+        self._used[:] = 0
         places = shardings(parameters(self._config), self._mesh)
         with jax.set_mesh(self._mesh):
             placed = jax.device_put(params, places)

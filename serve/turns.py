@@ -147,10 +147,19 @@ class Turns:
     """Any number of turns on one engine.
 
     Not to be shared between threads: one of them adds, steps and cancels.
+
+    With `in_step`, nobody writes on while a tool runs: what the engine is handed at a time, and
+    with it the last bit of every log-probability, no longer depends on how fast tools are.
     """
 
-    def __init__(self, engine: Engine, tools: Sequence[Tool] = (), bounds: Bounds | None = None):
-        self._engine, self._tokenizer = engine, engine.tokenizer
+    def __init__(
+        self,
+        engine: Engine,
+        tools: Sequence[Tool] = (),
+        bounds: Bounds | None = None,
+        in_step: bool = False,
+    ):
+        self._engine, self._tokenizer, self._in_step = engine, engine.tokenizer, in_step
         self._tools, self._bounds = tuple(tools), bounds or Bounds()
         self._end = self._tokenizer.special[END]
         self._stops = (self._end, self._tokenizer.end_of_text)
@@ -214,10 +223,12 @@ class Turns:
     def step(self) -> list[tuple[Turn, Event]]:
         """Lets every turn go on a little, and says what happened."""
         events: list[tuple[Turn, Event]] = []
+        running = [result for turn in self._turns for result in turn.results]
+        if self._in_step:
+            concurrent.futures.wait(running)
         if any(turn.completion for turn in self._turns):
             self._engine.step()
         else:
-            running = [result for turn in self._turns for result in turn.results]
             concurrent.futures.wait(
                 running, _WAIT_SECONDS, return_when=concurrent.futures.FIRST_COMPLETED
             )

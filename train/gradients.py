@@ -21,6 +21,7 @@ def gradients(
     batch: dict[str, Array],
     accumulate: int = 1,
     prepare: Callable[[Any], Any] = lambda params: params,
+    span: tuple[Array, Array] | None = None,
 ) -> tuple[Any, Metrics]:
     """The gradient of sum / count of `loss(prepare(params), batch)["loss"]`, and metrics' totals.
 
@@ -28,11 +29,16 @@ def gradients(
     one after the other; their sums are added before the one division by the total count, so the
     result is that of the whole batch whatever each microbatch's count. `prepare` (a change of
     layout, say) and its gradient run once, outside the microbatches.
+
+    `span`, two int32 scalars: only the microbatches from the first up to the second. So batches of
+    many sizes take one compiled function, and no longer than they must.
     """
 
-    def on_device(params: Any, batch: dict[str, Array]) -> tuple[Any, Metrics]:
+    def on_device(
+        params: Any, batch: dict[str, Array], span: tuple[Array, Array] | None
+    ) -> tuple[Any, Metrics]:
         prepared, pull_back = jax.vjp(prepare, params)
-        gradient, metrics = _accumulated(loss, prepared, batch, accumulate)
+        gradient, metrics = _accumulated(loss, prepared, batch, accumulate, span)
         return pull_back(gradient)[0], metrics
 
     mesh = jax.sharding.get_abstract_mesh()
@@ -40,14 +46,14 @@ def gradients(
         # Parameters are whole on every device: each adds up its own microbatches, and sums cross
         # devices once. Left to the compiler they would cross after every microbatch.
         across = jax.shard_map(
-            lambda params, batch: jax.lax.psum(on_device(params, batch), mesh.axis_names),
-            in_specs=(PartitionSpec(), PartitionSpec(mesh.axis_names)),
+            lambda *args: jax.lax.psum(on_device(*args), mesh.axis_names),
+            in_specs=(PartitionSpec(), PartitionSpec(mesh.axis_names), PartitionSpec()),
             out_specs=PartitionSpec(),
             check_vma=False,
         )
     else:
         across = on_device
-    gradient, metrics = across(params, batch)
+    gradient, metrics = across(params, batch, span)
     count = jnp.maximum(metrics["loss"][1], 1)
     return jax.tree.map(lambda g: g / count, gradient), metrics
 
@@ -57,6 +63,7 @@ def _accumulated(
     params: Any,
     batch: dict[str, Array],
     accumulate: int,
+    span: tuple[Array, Array] | None,
 ) -> tuple[Any, Metrics]:
     """Sums of the gradient and of the metrics over the microbatches of a batch."""
 
@@ -67,19 +74,29 @@ def _accumulated(
     def one(batch: dict[str, Array]) -> tuple[Any, Metrics]:
         return jax.grad(total, has_aux=True)(params, batch)
 
-    if accumulate == 1:
+    if accumulate == 1 and span is None:
         return one(batch)
-
-    def split(x: Array) -> Array:
-        # [B / n, n, ...] and a swap, not [n, B / n, ...]: each device's rows stay on it.
-        x = x.reshape(-1, accumulate, *x.shape[1:]).swapaxes(0, 1)
-        return constrain(x, None, "batch", *(None,) * (x.ndim - 2))
 
     def add(carry: Any, microbatch: dict[str, Array]) -> tuple[Any, None]:
         return jax.tree.map(jnp.add, carry, one(microbatch)), None
 
-    microbatches = jax.tree.map(split, batch)
+    microbatches = split(batch, accumulate)
     first = jax.tree.map(lambda x: x[0], microbatches)
     zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(one, first))
-    sums, _ = jax.lax.scan(add, zeros, microbatches)
-    return sums
+    if span is None:
+        sums, _ = jax.lax.scan(add, zeros, microbatches)
+        return sums
+    return jax.lax.fori_loop(
+        *span, lambda i, carry: add(carry, jax.tree.map(lambda x: x[i], microbatches))[0], zeros
+    )
+
+
+def split(batch: Any, count: int) -> Any:
+    """Every array [B, ...] of a batch as [count, B / count, ...]: row b is in microbatch b % count,
+    so that the rows of a device stay on it."""
+
+    def of_array(x: Array) -> Array:
+        x = x.reshape(-1, count, *x.shape[1:]).swapaxes(0, 1)
+        return constrain(x, None, "batch", *(None,) * (x.ndim - 2))
+
+    return jax.tree.map(of_array, batch)

@@ -1,7 +1,8 @@
 """The training loop under every stage: take steps, watch, evaluate, save, stop and go on again.
 
-A stage hands the loop a `Plan`: how its state starts, its pure step, its batches from any batch
-number on, and how to evaluate and sample. What is here knows nothing of losses or models.
+A stage hands the loop a `Plan`: how its state starts, its step, its batches from any batch number
+on, and how to evaluate and sample. What is here knows nothing of losses or models, nor whether a
+step finds its rows in the batch or, as in reinforcement learning, has the model write them first.
 
 Determinism: the loop adds no randomness and no clock to the computation, and batch n depends on n
 alone. A run stopped anywhere and started again takes the same steps on the same batches.
@@ -51,24 +52,29 @@ class Plan:
 
     name: the stage's folder within the run, such as "base".
     layout: the state as shapes and shardings; `initial()` makes the first one.
-    step: (state, batch) -> (state, metrics); jitted, may overwrite the state it is given.
+    step: (state, this host's part of a batch) -> (state, metrics); may overwrite the state it is
+      given, and may return before the device is done. What it does beside that depends on its two
+      arguments alone.
     batches: start -> this host's part of batch start, start + 1, ...
     evaluate: (state, whether it is the last) -> figures.
-    sample: state -> text that the model writes.
-    steps: how many to take. tokens, flops: of one step, over all hosts. peak: FLOP/s.
+    sample: state -> text that the model writes; None: evaluation keeps that itself.
+    steps: how many to take. tokens, flops: of one step, over all hosts; 0 tokens: not the same in
+      every step, and no speed is given. peak: FLOP/s.
+    evaluate_first: whether to evaluate before the first step, too.
     """
 
     name: str
     layout: State
     initial: Callable[[], State]
-    step: Callable[[State, dict[str, Array]], tuple[State, Metrics]]
+    step: Callable[[State, Batch], tuple[State, Metrics]]
     batches: Callable[[int], Iterator[Batch]]
     evaluate: Callable[[State, bool], dict[str, float]]
-    sample: Callable[[State], str]
+    sample: Callable[[State], str] | None
     steps: int
     tokens: int
     flops: float
     peak: float
+    evaluate_first: bool = False
 
 
 def run(plan: Plan, folder: pathlib.Path, mesh: Mesh, config: ConfigDict) -> tuple[State, dict]:
@@ -103,9 +109,11 @@ def run(plan: Plan, folder: pathlib.Path, mesh: Mesh, config: ConfigDict) -> tup
         with Watch(folder, plan.name, plan.steps, start, lead) as watch:
             if found:
                 watch.say(f"{plan.name}: going on from the checkpoint of step {start}")
+            elif plan.evaluate_first:
+                watch.record(0, plan.evaluate(state, False))
             flight = _Flight(plan, folder, saves, clock)
             for step in range(start + 1, plan.steps + 1):
-                state, metrics = plan.step(state, to_devices(next(batches), mesh))
+                state, metrics = plan.step(state, next(batches))
                 flight.land()  # the step before, while this one runs
                 flight.launch(step, metrics)
                 watch.advance(step - 1)
@@ -116,7 +124,7 @@ def run(plan: Plan, folder: pathlib.Path, mesh: Mesh, config: ConfigDict) -> tup
                     with clock.paused():
                         last = plan.evaluate(state, step == plan.steps)
                         watch.record(step, last)
-                        if lead:
+                        if lead and plan.sample:
                             _append(folder / "samples.txt", step, plan.sample(state))
                 signum = stop.reached(step)
                 if signum or _due(step, config.checkpoint.steps, plan.steps):
@@ -162,10 +170,12 @@ class _Flight:
         """Means over the steps since the last call, the loss first."""
         self.land()
         steps, self._landed = self._landed, []
-        names = sorted(steps[0], key=lambda name: name != "loss")
+        # Not every step need have all of them: one that learns nothing has no loss.
+        names = dict.fromkeys(sorted(name for values in steps for name in values))
+        pairs = {name: [v[name] for v in steps if name in v] for name in names}
         return {
-            name: sum(v[name][0] for v in steps) / max(1.0, sum(v[name][1] for v in steps))
-            for name in names
+            name: sum(s for s, _ in pairs[name]) / (sum(c for _, c in pairs[name]) or 1.0)
+            for name in sorted(names, key=lambda name: name != "loss")
         }
 
 
@@ -245,6 +255,8 @@ def to_devices(batch: Batch, mesh: Mesh) -> dict[str, Array]:
 
 
 def _speed(plan: Plan, clock: _Clock) -> dict[str, float]:
+    if not plan.tokens:
+        return {}
     if not clock.stepping:
         return {"tokens_per_second": 0.0, "peak_fraction": 0.0}
     rate = clock.steps / clock.stepping

@@ -35,12 +35,15 @@ def run(
     mesh: Mesh,
     workdir: str,
     make_plan: Callable[[], loop.Plan],
+    finish: Callable[[pathlib.Path, dict[str, float]], dict[str, float]] | None = None,
 ) -> None:
     """Takes the steps of a plan in `workdir`/`name`, and writes what came of it.
 
     Args:
       config: the resolved one; it is written beside the checkpoints.
       make_plan: called under the mesh.
+      finish: (the stage's folder, the figures of the run) -> further figures of the report, by
+        their full names; draws what there is to draw. None: the curve of the loss.
     """
     folder = pathlib.Path(workdir) / name
     lead = jax.process_index() == 0
@@ -50,8 +53,10 @@ def run(
         final, figures = loop.run(make_plan(), folder, mesh, config)
     del final
     if lead:
-        watch.loss_curve(folder, f"{config.name}: {count(architecture):,} parameters")
-        record(workdir, {f"{name}/{figure}": value for figure, value in figures.items()})
+        title = f"{config.name}: {count(architecture):,} parameters"
+        further = finish(folder, figures) if finish else watch.loss_curve(folder, title)
+        named = {f"{name}/{figure}": value for figure, value in figures.items()}
+        record(workdir, named | (further or {}))
         mark_done(folder, figures)
 
 
@@ -135,12 +140,13 @@ def plan(
     begin = jax.jit(
         lambda params: state.starting(params, update, bool(train.average)), out_shardings=places
     )
+    jitted = jax.jit(step, out_shardings=(places, None), donate_argnums=0)
     tokens = train.batch * rows * train.context
     return loop.Plan(
         name=name,
         layout=layout,
         initial=lambda: begin(params()),
-        step=jax.jit(step, out_shardings=(places, None), donate_argnums=0),
+        step=lambda current, batch: jitted(current, loop.to_devices(batch, mesh)),
         batches=batches,
         evaluate=evaluate,
         sample=sample,

@@ -15,13 +15,14 @@ from model.sharding import shardings
 
 @flax.struct.dataclass
 class State:
-    """`step` counts finished optimizer steps. `average` is the parameters' moving average, or
-    None."""
+    """`step` counts the steps of the loop. `average` is the parameters' moving average, or None.
+    `carried` are arrays by name that a stage hands from step to step beside these, or None."""
 
     step: Array
     params: dict[str, Any]
     optimizer: optax.OptState
     average: dict[str, Any] | None
+    carried: dict[str, Array] | None = None
 
     @property
     def best(self) -> dict[str, Any]:
@@ -29,13 +30,19 @@ class State:
         return self.params if self.average is None else self.average
 
 
-def starting(params: dict[str, Any], update: optax.GradientTransformation, average: bool) -> State:
+def starting(
+    params: dict[str, Any],
+    update: optax.GradientTransformation,
+    average: bool,
+    carried: dict[str, Array] | None = None,
+) -> State:
     """The state before the first step. Pure, to be jitted with the shardings of `layout`."""
     return State(
         step=jnp.zeros((), jnp.int32),
         params=params,
         optimizer=update.init(params),
         average=params if average else None,
+        carried=carried,
     )
 
 
@@ -47,14 +54,22 @@ def initial(
 
 
 def layout(
-    declarations: dict[str, Any], update: optax.GradientTransformation, average: bool, mesh: Mesh
+    declarations: dict[str, Any],
+    update: optax.GradientTransformation,
+    average: bool,
+    mesh: Mesh,
+    carried: dict[str, Array] | None = None,
 ) -> State:
     """The State as jax.ShapeDtypeStructs with shardings; allocates nothing.
 
     Whatever the optimizer keeps per parameter lies where the parameter lies: a leaf of its state
     whose path ends in a parameter's path and whose shape is the parameter's takes its sharding.
     """
-    abstract = jax.eval_shape(lambda: initial(jax.random.key(0), declarations, update, average))
+    abstract = jax.eval_shape(
+        lambda: starting(
+            parameters.initialise(jax.random.key(0), declarations), update, average, carried
+        )
+    )
     places = dict(_by_path(shardings(declarations, mesh)))
     shapes = dict(_by_path(parameters.shapes(declarations)))
     whole = NamedSharding(mesh, PartitionSpec())

@@ -50,6 +50,38 @@ def written(*texts):
     return [TOKENIZER.encode(text, special=True).tolist() for text in texts]
 
 
+class InStepTest(absltest.TestCase):
+    def test_nobody_writes_on_while_a_tool_runs(self):
+        running, seen = threading.Event(), []
+        calls, writes = opening(), opening([{"role": "user", "content": "the dogs?"}])
+
+        class Watched(Scripted):
+            def step(self):
+                time.sleep(0.005)
+                seen.append(running.is_set())
+                super().step()
+
+        def slow(arguments):
+            running.set()
+            time.sleep(0.1)
+            running.clear()
+            return "the mat"
+
+        def reply(ids):
+            long = ids == writes.prompt.tolist()
+            return "the dogs ran " * 9 + END if long else next(replies)
+
+        for in_step in (True, False):
+            seen.clear()
+            replies = iter([call("slow", {}) + END, "mat" + END])
+            tool = Tool(declaration("slow", "waits"), slow, "waits")
+            turns = Turns(Watched(reply), [tool], Bounds(), in_step)
+            called, _ = turns.complete([calls, writes])
+            turns.close()
+            self.assertEqual(called.calls, 1)
+            self.assertEqual(any(seen), not in_step)
+
+
 class TurnsTest(parameterized.TestCase):
     def turns(self, engine, tools=None, **bounds):
         turns = Turns(engine, [PYTHON] if tools is None else tools, Bounds(**bounds))

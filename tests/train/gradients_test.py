@@ -90,6 +90,19 @@ class GradientsTest(parameterized.TestCase):
         jax.effects_barrier()
         self.assertLen(runs, 1)
 
+    def test_a_span_of_microbatches(self):
+        params, batch = example()
+        # Row b is in microbatch b % 4: those of microbatches 1 and 2 alone.
+        number = np.arange(ROWS) % 4
+        inside = (number >= 1) & (number < 3)
+        wanted = gradients(squared_error, params, batch | {"mask": batch["mask"] * inside})
+        span = (np.int32(1), np.int32(3))
+        found = jax.jit(
+            lambda params, batch, span: gradients(squared_error, params, batch, 4, span=span)
+        )(params, batch, span)
+        np.testing.assert_allclose(found[0]["w"], wanted[0]["w"], rtol=1e-5)
+        self.assertEqual(float(found[1]["loss"][1]), float(wanted[1]["loss"][1]))
+
     def test_no_targets_give_a_gradient_of_zero(self):
         params, batch = example()
         gradient, metrics = gradients(

@@ -1,5 +1,6 @@
 """The loop and its checkpoints, on a plan small enough to know every number of it."""
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -127,6 +128,48 @@ class LoopTest(absltest.TestCase):
                 steps = [line["step"] for line in watch.records(folder / "metrics.jsonl")]
                 self.assertEqual(steps, sorted(steps))
                 self.assertEqual(len(steps), len(set(steps)) + 2)  # 6 and 12 also evaluate
+
+    def test_evaluates_first_once_however_often_it_is_started(self):
+        folder = self.folder()
+
+        def stop(number):
+            if number == 4 and not (folder / "seals" / "5.json").exists():
+                os.kill(os.getpid(), signal.SIGTERM)
+
+        rolled = dataclasses.replace(
+            plan(self.mesh, on_batch=stop), evaluate_first=True, tokens=0, sample=None
+        )
+        with self.assertRaises(loop.Stopped):
+            loop.run(rolled, folder, self.mesh, CONFIG)
+        _, figures = loop.run(rolled, folder, self.mesh, CONFIG)
+        self.assertEqual(set(figures), {"val_loss", "seconds"})
+        lines = watch.records(folder / "metrics.jsonl")
+        self.assertEqual([x["step"] for x in lines if "val_loss" in x], [0, 6, 12])
+        self.assertFalse((folder / "samples.txt").exists())
+
+    def test_carried_arrays_go_on_and_figures_may_be_missing_in_a_step(self):
+        made = plan(self.mesh)
+        update = optimizer(TRAIN, DECLARATIONS)
+        layout = state.layout(DECLARATIONS, update, True, self.mesh, {"rate": jnp.zeros(2)})
+
+        def step(current, batch):
+            rate = np.asarray(current.carried["rate"])
+            following, metrics = made.step(current.replace(carried=None), batch)
+            number = int(following.step)
+            metrics = metrics if number % 2 else {"other": (3.0, 0.5)}
+            return following.replace(carried={"rate": jnp.asarray(rate + number)}), metrics
+
+        def initial():
+            return made.initial().replace(carried={"rate": jnp.zeros(2)})
+
+        folder = self.folder()
+        rolled = dataclasses.replace(made, layout=layout, initial=initial, step=step, steps=4)
+        loop.run(rolled, folder, self.mesh, CONFIG)
+        lines = [x for x in watch.records(folder / "metrics.jsonl") if "other" in x]
+        self.assertEqual([set(x) >= {"loss", "other"} for x in lines], [True, True])
+        self.assertEqual([x["other"] for x in lines], [6.0, 6.0])
+        again, _ = loop.run(dataclasses.replace(rolled, steps=6), folder, self.mesh, CONFIG)
+        np.testing.assert_array_equal(again.carried["rate"], [21.0, 21.0])
 
     def test_signals_get_their_old_handlers_back(self):
         before = signal.getsignal(signal.SIGINT)

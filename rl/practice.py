@@ -1,0 +1,138 @@
+"""The problems that a policy practises on and is measured with, and its tries at them."""
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from ml_collections import ConfigDict
+
+from data.encoding import Tokenizer
+from data.errors import InputError
+from model.config import ModelConfig
+from model.parameters import parameters
+from rl.environments import curriculum
+from rl.environments.environment import Environment, Problem, problem_seed
+from rl.rollout import Rewards, Rollout, judged, rollout_seeds, trajectories
+from serve.engine import Engine
+from serve.tools.tool import Tool
+from serve.turns import Bounds, Trajectory, Turns
+
+Params = dict[str, Any]
+
+
+class Writer:
+    """Writes answers with the parameters that it is given, always on one engine."""
+
+    def __init__(
+        self,
+        architecture: ModelConfig,
+        tokenizer: Tokenizer,
+        tools: Sequence[Tool],
+        config: ConfigDict,
+    ) -> None:
+        self._architecture, self._tokenizer, self._tools = architecture, tokenizer, tools
+        self._names = tuple(parameters(architecture))
+        self._slots, most = config.rl.slots, config.rl.tokens
+        self._bounds = Bounds(config.rl.calls, most, most, config.rl.result_tokens)
+        self._engine: Engine | None = None
+
+    def write(
+        self,
+        params: Params,
+        problems: Sequence[Problem],
+        seeds: Sequence[Sequence[int]],
+        temperature: float,
+    ) -> list[Trajectory]:
+        """As rl.rollout.trajectories.
+
+        Raises:
+            InputError: a problem offers a tool that is not at hand, or leaves no room.
+        """
+        at_hand = {tool.name for tool in self._tools}
+        offered = {tool["function"]["name"] for problem in problems for tool in problem.tools}
+        if missing := sorted(offered - at_hand):
+            raise InputError(
+                f"the problems of config.rl.environment offer the tool {missing[0]!r}, which is "
+                "not at hand: name it in config.rl.tools"
+            )
+        params = {name: params[name] for name in self._names}
+        if self._engine is None:
+            self._engine = Engine(params, self._architecture, self._tokenizer, self._slots)
+        else:
+            self._engine.set_params(params)
+        # In step: what is learnt must not depend on how long a tool takes.
+        turns = Turns(self._engine, self._tools, self._bounds, in_step=True)
+        with contextlib.closing(turns):
+            return trajectories(turns, self._tokenizer, problems, seeds, temperature)
+
+
+@dataclasses.dataclass(frozen=True)
+class Practice:
+    """The problems of a stage, and the policy's tries at them."""
+
+    config: ConfigDict
+    environment: Environment
+    rewards: Rewards
+    writer: Writer
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """The levels of difficulty that problems are drawn from."""
+        return tuple(self.config.rl.levels) or tuple(range(1, self.environment.levels + 1))
+
+    def groups(
+        self,
+        params: Params,
+        numbers: Sequence[int],
+        rates: np.ndarray,
+        usable: Callable[[np.ndarray], np.ndarray],
+    ) -> tuple[list[list[Rollout]], list[list[Rollout]], np.ndarray]:
+        """Groups of answers to problems: all that were written, those to learn from, and the new
+        rates of success of the levels.
+
+        In the place of problems that give nothing to learn come others, until the numbers are used
+        up.
+
+        Args:
+            numbers: of problems.
+            rates: of success, of the levels (rl.environments.curriculum): [levels] float32.
+        """
+        G, wanted = self.config.rl.group, self.config.rl.problems
+        tried, kept, left = [], [], list(numbers)
+        while left and len(kept) < wanted:
+            now, left = left[: wanted - len(kept)], left[wanted - len(kept) :]
+            seeds = [rollout_seeds(self.config.seed, int(number), G) for number in now]
+            drawn = [self._drawn(int(number), rates) for number in now]
+            problems = [problem for problem, _ in drawn]
+            written = self.writer.write(params, problems, seeds, temperature=1.0)
+            each = [problem for problem in problems for _ in range(G)]
+            rollouts = judged(each, written, self.rewards)
+            groups = [rollouts[start : start + G] for start in range(0, len(rollouts), G)]
+            rewards = np.array([[one.reward for one in group] for group in groups])
+            for (_, level), own in zip(drawn, rewards, strict=True):
+                rates = np.float32(curriculum.updated(rates.tolist(), level, float(own.mean())))
+            tried += groups
+            kept += [group for group, good in zip(groups, usable(rewards), strict=True) if good]
+        return tried, kept, rates
+
+    def held_out(self, params: Params) -> list[Rollout]:
+        """The most likely answer to each problem that is kept for measuring, of all levels."""
+        count, levels = self.config.rl.eval_problems, len(self.levels)
+        problems = [
+            self.environment.problem(
+                problem_seed(self.config.seed, number, True), self.levels[number % levels]
+            )
+            for number in range(count)
+        ]
+        written = self.writer.write(params, problems, [[0]] * count, temperature=0.0)
+        return judged(problems, written, self.rewards)
+
+    def _drawn(self, number: int, rates: np.ndarray) -> tuple[Problem, int]:
+        """The problem with this number, and the place of its level among the levels, from 1."""
+        seed = problem_seed(self.config.seed, number, False)
+        if not self.config.rl.curriculum:
+            rates = curriculum.start(len(rates))
+        level = curriculum.level(rates, np.random.default_rng(seed).random())
+        return self.environment.problem(seed, self.levels[level - 1]), level

@@ -1,0 +1,241 @@
+"""What GRPO and PPO have in common: a stage that practises on problems and is measured on others.
+
+A step of the loop: the policy writes answers to the problems of its batch (rl.practice), which are
+judged and packed into rows, and the optimizer follows what the algorithm makes of them
+(rl.learner). Everything that a step does follows from the state and the numbers of its problems, so
+that a run that was killed goes on to the same bits. Shapes are fixed, whatever the policy writes.
+"""
+
+import contextlib
+import itertools
+import os
+import pathlib
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+import jax
+import numpy as np
+from jax.sharding import Mesh
+from ml_collections import ConfigDict
+from tqdm import tqdm
+
+from data.encoding import Tokenizer
+from data.errors import InputError
+from data.run_folder import is_done
+from model.config import ModelConfig
+from rl import evaluation
+from rl.advantages import overlong_penalty
+from rl.environments import curriculum, named
+from rl.environments.environment import Environment
+from rl.learner import Learner, Method
+from rl.packing import Packed, pack
+from rl.practice import Practice, Writer
+from rl.rollout import Rewards, Rollout, verified
+from serve.tools.resolve import resolve as resolve_tools
+from train import loop, stage, state, trained
+from train.gradients import Metrics
+from train.scaling import resolve
+
+
+def run(
+    config: ConfigDict,
+    workdir: str,
+    make_method: Callable[[ConfigDict, ModelConfig, int], Method],
+    make_rewards: Callable[[Environment], Rewards] = verified,
+) -> None:
+    """Practises, or goes on with it, in `workdir`/config.rl.name.
+
+    Args:
+        make_method: (resolved config, architecture, the tokenizer's size) -> the algorithm.
+        make_rewards: what answers are worth, from the environment that makes the problems.
+
+    Raises:
+        InputError: something in the config or in the run must be put right.
+    """
+    folder = pathlib.Path(workdir) / config.rl.name
+    if is_done(folder):
+        return
+    if jax.process_count() > 1:
+        raise InputError("reinforcement learning runs on one host: start it on one alone")
+    tokenizer = Tokenizer.load(pathlib.Path(workdir) / "tokenizer")
+    base = trained.read_config(workdir, config.rl.start)
+    config, architecture = resolve(stage_config(config, base), tokenizer.vocab_size)
+    if architecture.attention == "cudnn":
+        raise InputError(
+            "config.model.attention is cudnn, which cannot keep the answers of a row apart: leave "
+            "it at auto"
+        )
+    environment = named.environment(config.rl.environment, config)
+    if wrong := [n for n in config.rl.levels if not 1 <= n <= environment.levels]:
+        raise InputError(
+            f"config.rl.levels has {wrong[0]}; those of {environment.name} are 1 to "
+            f"{environment.levels}"
+        )
+    mesh = stage.mesh_of(config, architecture, "rl")
+    method = make_method(config, architecture, tokenizer.vocab_size)
+    with contextlib.ExitStack() as stack:
+        tools = resolve_tools(config.rl.tools, workdir, config, seed=config.seed)
+        for tool in tools:
+            stack.callback(tool.close)
+        writer = Writer(architecture, tokenizer, tools, config)
+        practice = Practice(config, environment, make_rewards(environment), writer)
+        stage.run(
+            config.rl.name,
+            config,
+            architecture,
+            mesh,
+            workdir,
+            lambda: make_plan(config, architecture, mesh, method, practice, workdir),
+            lambda folder, figures: _finish(folder, config),
+        )
+
+
+def stage_config(config: ConfigDict, base: ConfigDict) -> ConfigDict:
+    """The run's config with the settings of config.rl in the place of pretraining's, so that all
+    that reads `train`, `watch` or `checkpoint` reads those of this stage.
+
+    Args:
+        base: the resolved config of the stage to start from.
+    """
+    rl, result = config.rl, config.copy_and_resolve_references().unlock()
+    for name in ("problems", "steps", "epochs", "minibatches", "tokens"):
+        if rl[name] < 1:
+            raise InputError(f"config.rl.{name} is {rl[name]}; it must be at least 1")
+    train = result.train
+    train.context = base.model.context
+    rows = rl.microbatch or base.train.batch // base.train.accumulate
+    # What any mesh of these devices divides.
+    devices = len(jax.devices()) // max(1, config.mesh.tensor)
+    rows = -(-rows // devices) * devices
+    # A row for each answer is enough; how many are used depends on their lengths.
+    train.accumulate = -(-rl.problems * rl.group // rows)
+    train.batch = train.accumulate * rows
+    train.steps = rl.steps
+    for key in ("optimizer", "learning_rate", "muon_learning_rate", "weight_decay", "clip"):
+        train[key] = rl[key]
+    for key in ("warmup", "decay", "final_rate", "beta2"):
+        train[key] = rl[key]
+    train.average = 0.0
+    train.separate_documents = True
+    result.watch.log_steps = 1
+    result.watch.eval_steps = rl.eval_steps or None
+    if config.checkpoint.folder:
+        result.checkpoint.folder = os.path.join(config.checkpoint.folder, rl.name)
+    return result
+
+
+def make_plan(
+    config: ConfigDict,
+    architecture: ModelConfig,
+    mesh: Mesh,
+    method: Method,
+    practice: Practice,
+    workdir: str,
+) -> loop.Plan:
+    """Everything the loop needs, from the resolved config of the stage."""
+    rl = config.rl
+    carried = {"rates": curriculum.start(len(practice.levels))} | method.carried
+    learner = Learner(config, architecture, mesh, method, carried)
+    start = trained.load(workdir, rl.start, mesh).params
+
+    def step(current: state.State, batch: loop.Batch) -> tuple[state.State, Metrics]:
+        begun = time.monotonic()
+        number, carried = int(current.step) + 1, jax.device_get(current.carried)
+        tried, groups, carried["rates"] = practice.groups(
+            current.params, batch["problems"], carried["rates"], method.usable
+        )
+        written = time.monotonic()
+        if groups:
+            packed = _packed(groups, method, config, number)
+            current, metrics = learner.learn(current, start, carried, packed)
+        else:
+            _say_skipped(rl.name, number, tried)
+            current, metrics = learner.skip(current, carried), {}
+        jax.block_until_ready(current.step)
+        seconds = (written - begun, time.monotonic() - written)
+        return current, metrics | _rollout_figures(tried, groups, seconds)
+
+    def evaluate(current: state.State, final: bool) -> dict[str, float]:
+        rollouts = practice.held_out(current.params)
+        evaluation.keep(pathlib.Path(workdir) / rl.name, int(current.step), rollouts)
+        return evaluation.figures(rollouts)
+
+    return loop.Plan(
+        name=rl.name,
+        layout=learner.layout,
+        initial=lambda: learner.initial(start),
+        step=step,
+        batches=lambda first: _numbers(rl, first),
+        evaluate=evaluate,
+        sample=None,
+        steps=config.train.steps,
+        tokens=0,
+        flops=0.0,
+        peak=1.0,
+        evaluate_first=True,
+    )
+
+
+def _say_skipped(name: str, step: int, tried: Sequence[Sequence[Rollout]]) -> None:
+    mean = np.mean([one.reward for group in tried for one in group])
+    tqdm.write(
+        f"{name}: step {step} learns nothing: in each of {len(tried)} groups all answers were "
+        f"worth the same ({mean:.3f} on the average)",
+        file=sys.stderr,
+    )
+
+
+def _numbers(rl: ConfigDict, first: int) -> Iterator[loop.Batch]:
+    """The numbers of the problems of every step, those included that may take the place of others:
+    no step needs to know how many another has used."""
+    most = rl.problems * (1 + rl.resample)
+    for step in itertools.count(first):
+        yield {"problems": np.arange(step * most, (step + 1) * most)}
+
+
+def _packed(
+    groups: Sequence[Sequence[Rollout]], method: Method, config: ConfigDict, step: int
+) -> Packed:
+    """The answers in rows, with what each is worth."""
+    rewards = np.array([[one.reward for one in group] for group in groups])
+    if config.rl.overlong:
+        lengths = np.array([[len(one.trajectory.tokens) for one in group] for group in groups])
+        rewards = rewards + overlong_penalty(lengths, config.rl.tokens, config.rl.overlong)
+    train = config.train
+    packed = pack(
+        [one.trajectory for group in groups for one in group],
+        train.batch,
+        train.context,
+        train.batch // train.accumulate,
+        np.random.default_rng([config.seed, step]),
+    )
+    packed.arrays["credit"] = packed.spread(method.credit(rewards).ravel())
+    return packed
+
+
+def _rollout_figures(
+    tried: Sequence[Sequence[Rollout]],
+    groups: Sequence[Sequence[Rollout]],
+    seconds: tuple[float, float],
+) -> Metrics:
+    """Of a step's answers, as sums and counts; and its seconds of writing and of learning."""
+    answers = [one for group in tried for one in group]
+    count, tokens = len(answers), sum(one.length for one in answers)
+    return {
+        "reward": (sum(one.reward for one in answers), count),
+        "length": (tokens, count),
+        "finished": (sum(evaluation.finished(one) for one in answers), count),
+        "unusable_groups": (len(tried) - len(groups), len(tried)),
+        "groups": (len(tried), 1),
+        "skipped": (0 if groups else 1, 1),
+        "rollout_tokens_per_second": (tokens, seconds[0]),
+        "rollout_seconds": (seconds[0], 1),
+        "update_seconds": (seconds[1], 1),
+    }
+
+
+def _finish(folder: pathlib.Path, config: ConfigDict) -> dict[str, float]:
+    evaluation.draw_curves(folder, f"{config.name}: {config.rl.environment}")
+    before, after = evaluation.first_and_last(folder)
+    return {f"{config.rl.figures}_before": before, f"{config.rl.figures}_after": after}

@@ -1,0 +1,59 @@
+"""Runs of tests.rl.toy_program, left alone or killed."""
+
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import jax
+import numpy as np
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def _start(workdir: pathlib.Path, name: str) -> subprocess.Popen:
+    cache = os.path.join(tempfile.gettempdir(), f"primer-test-cache-{os.getuid()}")
+    settings = {
+        "XLA_FLAGS": "",
+        "JAX_PLATFORMS": "cpu",
+        "JAX_COMPILATION_CACHE_DIR": cache,
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    }
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.rl.toy_program", str(workdir), name],
+        cwd=ROOT,
+        env=os.environ | settings,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def whole(workdir: pathlib.Path, name: str) -> str:
+    """Runs to the end; what it said."""
+    process = _start(workdir, name)
+    _, said = process.communicate(timeout=300)
+    if process.returncode:
+        raise AssertionError(said)
+    return said
+
+
+def killed_after(workdir: pathlib.Path, name: str, step: int) -> None:
+    """Runs until the figures of a step are out, and kills it."""
+    process = _start(workdir, name)
+    for line in process.stderr:
+        if line.split(" ")[:1] == [name if name == "ppo" else "rl"] and f" {step}/" in line:
+            process.kill()
+            break
+    process.communicate()
+
+
+def state_of(folder: pathlib.Path) -> dict[str, bytes]:
+    """Every array of the newest checkpoint of a stage, as bytes."""
+    import orbax.checkpoint as ocp
+
+    steps = [int(path.name) for path in (folder / "checkpoints").iterdir() if path.name.isdigit()]
+    tree = ocp.StandardCheckpointer().restore(folder / "checkpoints" / str(max(steps)) / "state")
+    leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
+    return {jax.tree_util.keystr(key): np.asarray(leaf).tobytes() for key, leaf in leaves}

@@ -1,0 +1,120 @@
+"""A run that takes a second: a chat stage that was never trained, to practise from, and an
+environment in which anything can be a right answer."""
+
+import functools
+import pathlib
+import shutil
+
+import jax
+import jax.numpy as jnp
+from ml_collections import ConfigDict
+
+from configs.defaults import get_config
+from data.run_folder import write_atomically
+from model.parameters import parameters
+from rl import stage
+from rl.environments.environment import Environment, Problem, Verdict
+from rl.packing import Packed, pack
+from serve.turns import Trajectory
+from tests.model.random_parameters import random_parameters
+from tests.serve import small_model
+from train.checkpoints import Checkpoints
+from train.optimizer import optimizer
+from train.scaling import resolve
+from train.state import starting
+
+WORDS = "cat dog mat".split()
+
+
+def config() -> ConfigDict:
+    """Settings of a run whose steps take hundredths of a second."""
+    settings = get_config()
+    settings.name = "toy"
+    settings.model.layers, settings.model.width = 2, 32
+    settings.model.heads, settings.model.kv_heads, settings.model.head_dim = 2, 1, 16
+    settings.model.context = 64
+    settings.train.batch, settings.train.steps = 8, 1
+    settings.train.optimizer = "adamw"
+    settings.checkpoint.steps = 4
+    rl = settings.rl
+    rl.environment = "toy"
+    rl.tokens, rl.slots, rl.steps, rl.problems, rl.group = 6, 16, 12, 4, 8
+    rl.microbatch, rl.eval_problems, rl.eval_steps = 8, 8, 12
+    rl.learning_rate, rl.warmup, rl.decay = 3e-2, 0.0, 0.0
+    return settings
+
+
+def make_run(workdir: pathlib.Path) -> pathlib.Path:
+    """A folder with a tokenizer and the stage "chat"."""
+    tokenizer = small_model.tokenizer()
+    (workdir / "tokenizer").mkdir(parents=True)
+    write_atomically(workdir / "tokenizer" / "tokenizer.json", _tokenizer_json())
+    settings, architecture = resolve(config(), tokenizer.vocab_size)
+    write_atomically(workdir / "chat" / "config.json", settings.to_json_best_effort())
+    update = optimizer(settings.train, parameters(architecture))
+    params = jax.tree.map(lambda x: 0.5 * x, random_parameters(architecture))
+    state = starting(params, update, False).replace(step=jnp.ones((), jnp.int32))
+    with Checkpoints(str((workdir / "chat").absolute()), 1) as saves:
+        saves.save(1, state, {"batches": 1, "seconds": 0.0})
+    return workdir
+
+
+@functools.cache
+def _tokenizer_json() -> str:
+    from data import tokenizer as training
+
+    return training.train_bpe([small_model.TEXT], 320, "qwen2").to_str()
+
+
+def copied(made: pathlib.Path, to: pathlib.Path) -> pathlib.Path:
+    shutil.copytree(made, to)
+    return to
+
+
+def environment(verify=lambda problem, text: Verdict(float(bool(text)), "said something")):
+    def problem(seed: int, level: int) -> Problem:
+        word = WORDS[seed % len(WORDS)]
+        messages = ({"role": "user", "content": f"the {word} saw {seed % 1000}"},)
+        return Problem(f"toy/{level}/{seed}", messages, word, {"word": word})
+
+    return Environment("toy", 3, problem, verify)
+
+
+def first_token_below(bound: int):
+    """Rewards of 1 for answers whose first token has a number below `bound`."""
+
+    def make(environment):
+        def rewards(problems, written):
+            good = [trajectory.tokens[0] < bound for trajectory in written]
+            return [Verdict(float(one), "low" if one else "high") for one in good]
+
+        return rewards
+
+    return make
+
+
+def practise(workdir, settings, make_method, make_rewards, of=None):
+    """Runs the stage config.rl with an environment of tests."""
+    from unittest import mock
+
+    with mock.patch.object(stage.named, "environment", lambda spec, config: of or environment()):
+        stage.run(settings, str(workdir), make_method, make_rewards)
+
+
+def random_trajectories(count: int, rng, longest: int = 20) -> list[Trajectory]:
+    """Turns of random tokens, with stretches that a tool has written."""
+    made = []
+    for _ in range(count):
+        prompt = rng.integers(0, 300, rng.integers(1, longest)).astype("int32")
+        one = Trajectory(prompt)
+        for _ in range(rng.integers(1, 4)):
+            tokens = rng.integers(0, 300, rng.integers(1, longest // 3))
+            one.append(tokens, rng.normal(-1, 0.3, len(tokens)).tolist())
+            if rng.random() < 0.5:
+                one.append(rng.integers(0, 300, rng.integers(1, longest // 3)))
+        made.append(one)
+    return made
+
+
+def packed(trajectories, rows, context, microbatch, rng) -> Packed:
+    return pack(trajectories, rows, context, microbatch, rng)
