@@ -40,7 +40,7 @@ a { color: var(--link); }
 nav ol { columns: 17rem; padding-left: 1.4rem; margin: .5rem 0; }
 nav a { display: inline-block; padding: .15rem 0; }
 .wide { overflow-x: auto; margin: 1rem 0; }
-table { border-collapse: collapse; font-size: .93rem; }
+table { border-collapse: collapse; font-size: .93rem; min-width: min(34rem, 100%); }
 caption { text-align: left; color: var(--quiet); padding: .3rem 0; }
 th, td { padding: .3rem .7rem; border-bottom: 1px solid var(--line); text-align: right;
   vertical-align: top; font-variant-numeric: tabular-nums; }

@@ -219,7 +219,7 @@ def _contrast(found: Found, pairs: Sequence[tuple[str, str, str]], name: str, ot
         ]
         head = ["question", "expected", other, name]
         shown.append(_some(what.capitalize(), head, rows))
-    return "\n".join(shown)
+    return "\n".join(filter(None, shown))
 
 
 def practice_examples(rollouts: Sequence[Record]) -> str:

@@ -35,7 +35,7 @@ def ask(config: ConfigDict, workdir: str | pathlib.Path) -> None:
     before = {(line["stage"], line["key"]): line for line in watch.records(path)}
     lines = []
     for stage in speaking(workdir):
-        wanted = _questions(config, workdir, stage)
+        wanted = questions(config, workdir, stage)
         new = [question for question in wanted if (stage, question["id"]) not in before]
         if new:
             texts = _written(load(workdir, stage), new, stage == pretrain.NAME, config.seed)
@@ -49,7 +49,8 @@ def ask(config: ConfigDict, workdir: str | pathlib.Path) -> None:
         )
 
 
-def _questions(config: ConfigDict, workdir: pathlib.Path, stage: str) -> list[Record]:
+def questions(config: ConfigDict, workdir: pathlib.Path, stage: str) -> list[Record]:
+    """What a stage is asked: "id", and "messages" whose last is the user's."""
     prompts = dict.fromkeys((*config.watch.prompts, *config.sft.prompts))
     found = [{"id": text, "messages": [{"role": "user", "content": text}]} for text in prompts]
     if stage == config.interrogate.stage:
