@@ -46,6 +46,7 @@ th, td { padding: .3rem .7rem; border-bottom: 1px solid var(--line); text-align:
   vertical-align: top; font-variant-numeric: tabular-nums; }
 th { color: var(--quiet); font-weight: 600; }
 td.text, th.text { text-align: left; overflow-wrap: anywhere; min-width: 6rem; }
+td.text { min-width: 11rem; }
 tbody th { color: inherit; font-weight: inherit; }
 figure { margin: 1.2rem 0; }
 figure svg { display: block; width: 100%; height: auto; max-width: 58rem; stroke-linejoin: round; }
@@ -63,7 +64,8 @@ code { overflow-wrap: anywhere; }
 .call { display: block; margin: .2rem 0; font-size: .88rem; color: var(--quiet); }
 .right { color: var(--good); font-weight: 600; } .wrong { color: var(--bad); font-weight: 600; }
 .quiet { color: var(--quiet); }
-@media (max-width: 40rem) { th, td { padding: .3rem .4rem; } }
+@media (max-width: 40rem) { th, td { padding: .3rem .4rem; } figure { overflow-x: auto; }
+  figure svg { min-width: 36rem; } }
 @media print {
   :root { color-scheme: light; --ink: #000; --paper: #fff; --soft: #f2f4f7; --line: #bbb;
     --quiet: #444; --link: #000; --good: #116b38; --bad: #a32020;
@@ -71,7 +73,8 @@ code { overflow-wrap: anywhere; }
   body { max-width: none; padding: 0; font-size: 10pt; }
   * { print-color-adjust: exact; }
   .skip { display: none; }
-  .wide { overflow: visible; }
+  .wide, figure { overflow: visible; }
+  td.text { min-width: 0; } figure svg { min-width: 0; }
   figure, tr, blockquote { break-inside: avoid; }
   h2, h3, summary, caption { break-after: avoid; }
   details::details-content { content-visibility: visible; }
