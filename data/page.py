@@ -38,7 +38,7 @@ a { color: var(--link); }
 .skip { position: absolute; left: -99rem; }
 .skip:focus { left: 1rem; top: .5rem; background: var(--paper); padding: .3rem .6rem; }
 nav ol { columns: 17rem; padding-left: 1.4rem; margin: .5rem 0; }
-nav a { display: inline-block; padding: .15rem 0; }
+nav li { break-inside: avoid; padding: .15rem 0; }
 .wide { overflow-x: auto; margin: 1rem 0; }
 table { border-collapse: collapse; font-size: .93rem; min-width: min(34rem, 100%); }
 caption { text-align: left; color: var(--quiet); padding: .3rem 0; }
