@@ -19,6 +19,10 @@ COLOURS = ("#3b7dd8", "#c2701c", "#2f9e5b", "#b0568f", "#7a7f8a", "#a08500")
 # Drawn with these and replaced, since matplotlib knows no colour that follows the page's.
 _INK, _FAINT = "#010203", "#040506"
 
+_UNSHOWN = re.compile(
+    r"[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\U0010ffff]|[\u202a-\u202e\u2066-\u2069]"
+)
+
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1b1f24; --paper: #fff; --soft: #f2f4f7; --line: #cfd5dd;
   --quiet: #57606a; --link: #0a58ca; --good: #116b38; --bad: #a32020;
@@ -103,11 +107,12 @@ def page(title: str, body: str, contents: Sequence[tuple[str, str]] = ()) -> str
 
 
 def text(anything: object) -> str:
-    """Escaped, for the inside of an element or of a quoted attribute. What no HTML may hold, such
-    as control characters, becomes U+FFFD."""
-    return html.escape(
-        re.sub(r"[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\U0010ffff]", "�", str(anything))
-    )
+    """Escaped, for the inside of an element or of a quoted attribute.
+
+    Control characters become U+FFFD, and so do those that turn the direction of writing: they would
+    turn what stands after them, too.
+    """
+    return html.escape(_UNSHOWN.sub("\ufffd", str(anything)))
 
 
 def section(key: str, title: str, *parts: str) -> str:

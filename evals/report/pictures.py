@@ -27,7 +27,7 @@ def curves(panels: Sequence[Panel], subject: str, caption: str = "") -> str:
     rows = -(-len(panels) // columns)
 
     def draw(figure: "Figure") -> None:
-        grid = figure.subplots(rows, columns, squeeze=False).flat
+        grid = list(figure.subplots(rows, columns, squeeze=False).flat)
         for axes, panel in zip(grid, panels, strict=False):
             for number, (name, points) in enumerate(panel.lines.items()):
                 marker = "o" if len(points) <= 40 else None
@@ -36,9 +36,8 @@ def curves(panels: Sequence[Panel], subject: str, caption: str = "") -> str:
             axes.set(xlabel=panel.x, ylabel=panel.y)
             axes.grid(alpha=0.6)
             axes.spines[["top", "right"]].set_visible(False)
-            if len(panel.lines) > 1:
-                axes.legend()
-        for axes in list(grid)[len(panels) :]:
+            axes.legend()
+        for axes in grid[len(panels) :]:
             axes.set_axis_off()
 
     said = " ".join(

@@ -74,6 +74,7 @@ class WholeReportTest(absltest.TestCase):
             self.assertGreater(self.page.text.count(attack), 2)
         self.assertNotIn("\x00", self.html)
         self.assertNotIn("\x1b", self.html)
+        self.assertNotIn("\u202e", self.html)
 
     def test_refers_to_nothing_outside(self):
         for tag, attributes in self.page.elements:
@@ -222,6 +223,7 @@ class WordsTest(absltest.TestCase):
 
     def test_text(self):
         self.assertEqual(page.text("<&\"'>\x07\ud800é\n"), "&lt;&amp;&quot;&#x27;&gt;��é\n")
+        self.assertEqual(page.text("a\u202eb\u2066c"), "a�b�c")
 
 
 if __name__ == "__main__":
