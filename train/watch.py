@@ -82,7 +82,7 @@ def records(path: pathlib.Path) -> list[dict[str, Any]]:
     """The records of a metrics.jsonl, without a last line that a kill cut short."""
     if not path.exists():
         return []
-    lines = path.read_text().split("\n")[:-1]
+    lines = path.read_text(encoding="utf-8").split("\n")[:-1]
     return [json.loads(line) for line in lines]
 
 
