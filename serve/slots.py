@@ -149,12 +149,12 @@ def choose_again(
     scores = decode.token_logits(params, now.hidden, vocab_size)  # [S, V]
     draws = jax.vmap(jax.random.fold_in)(now.keys, now.position)
     token, _ = choose(scores + bias, draws, slots.settings)
+    token = jnp.where(biased, token, now.token)
     log_probs = jax.nn.log_softmax(scores)
     log_prob = jnp.take_along_axis(log_probs, token[:, None], axis=-1)[:, 0]
-    chosen = now._replace(
-        token=jnp.where(biased, token, now.token),
-        log_prob=jnp.where(biased, log_prob, now.log_prob),
-    )
+    # To the last bit that of the same token among the most likely ones.
+    log_prob = jnp.where(biased | ranked, log_prob, now.log_prob)
+    chosen = now._replace(token=token, log_prob=log_prob)
     return slots._replace(decoding=chosen), top_tokens(log_probs, ranked)
 
 
