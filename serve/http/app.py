@@ -50,9 +50,8 @@ def make_app(site: Site) -> ASGIApp:
         _post(site, "/tokenize", tokens.tokenize),
         _post(site, "/detokenize", tokens.detokenize),
     ]
-    paths = tuple(route.path for route in routes)
     if (WEB / "index.html").is_file():
-        routes.append(Mount("/", _page(StaticFiles(directory=WEB, html=True), paths)))
+        routes.append(Mount("/", _page(StaticFiles(directory=WEB, html=True))))
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -62,11 +61,8 @@ def make_app(site: Site) -> ASGIApp:
 
     async def unknown(scope: Scope, receive: Receive, send: Send) -> None:
         reply = Reply(send, site.limits.write_seconds)
-        path, method = scope["path"][:100], scope["method"][:20]
-        known = path in paths
-        sentence = f"Invalid method for {path} ({method})." if known else f"No route {path}."
-        site.metrics.requests.labels("other", 405 if known else 404).inc()
-        await reply.error(ApiError(405 if known else 404, sentence, "unknown_url"))
+        site.metrics.requests.labels("other", "404").inc()
+        await reply.error(ApiError(404, f"There is no {scope['path'][:100]} here.", "unknown_url"))
 
     app = Starlette(routes=routes, lifespan=lifespan)
     app.router.redirect_slashes = False
@@ -111,6 +107,10 @@ class _Endpoint:
 
     async def _serve(self, scope: Scope, receive: Receive, reply: Reply) -> None:
         check_origin(self._site, scope)
+        allowed = ("GET", "HEAD") if self._answer is None else ("POST",)
+        if scope["method"] not in allowed:
+            headers = {"Allow": ", ".join(allowed), "Connection": "close"}
+            raise ApiError(405, f"{self._path} takes {allowed[0]}.", "wrong_method", None, headers)
         if self._path not in _OPEN:
             check_key(self._site, scope)
         if self._look is not None:
@@ -121,11 +121,11 @@ class _Endpoint:
 
 
 def _get(site: Site, path: str, look: Look) -> Route:
-    return Route(path, _Endpoint(site, path, None, look), methods=["GET"])
+    return Route(path, _Endpoint(site, path, None, look))
 
 
 def _post(site: Site, path: str, answer: Answer) -> Route:
-    return Route(path, _Endpoint(site, path, answer, None), methods=["POST"])
+    return Route(path, _Endpoint(site, path, answer, None))
 
 
 def check_key(site: Site, scope: Scope) -> None:
@@ -167,7 +167,7 @@ def _name_of(host: str) -> str:
     return host.partition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0]
 
 
-def _page(files: ASGIApp, paths: tuple[str, ...]) -> ASGIApp:
+def _page(files: ASGIApp) -> ASGIApp:
     """Static files; whatever they are, they may use nothing from elsewhere."""
 
     async def page(scope: Scope, receive: Receive, send: Send) -> None:

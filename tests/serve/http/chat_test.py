@@ -29,10 +29,12 @@ ECHO = Tool(
 SAID = {
     "hello": f"Good day.{END}",
     "think": f"<think>\nHm.\n</think>\n\nYes.{END}",
-    "sky": f"Let me see.{call('weather', {'city': 'Zürich'})}{call('weather', {'city': 'Bern'})}{END}",
+    "sky": "Let me see."
+    + "".join(call("weather", {"city": city}) for city in ("Zürich", "Bern"))
+    + END,
     "echo": f"Wait.{call('echo', {'text': 'a'})}{END}",
     "broken": f"<tool_call>\n{{\n</tool_call>{END}",
-    "long": "the cat " * 500,
+    "long": "the cat " * 500 + END,
 }
 
 
@@ -141,19 +143,19 @@ class ChatTest(absltest.TestCase):
     def test_stop_strings_and_limits(self):
         for options, content, reason in (
             ({"stop": "cat t"}, "the ", "stop"),
-            ({"stop": [" day", "zzz"]}, "the cat ", "length"),
-            ({}, "the cat ", "length"),
+            ({"stop": ["zzz", "t the"], "max_tokens": 8}, "the ca", "stop"),
+            (
+                {"stop": ["zzz"], "max_completion_tokens": 8},
+                "the cat the cat the cat the cat",
+                "length",
+            ),
+            ({"stop": "cat x", "max_tokens": 2}, "the cat", "length"),
         ):
             with self.subTest(str(options)):
-                options = options | ({} if reason == "stop" else {"max_tokens": 8})
                 whole, streamed_reason, _ = streamed("long", **options)
+                self.assertEqual((whole["content"], streamed_reason), (content, reason))
                 [choice] = ask("long", **options).choices
-                self.assertEqual(
-                    (choice.message.content, choice.finish_reason),
-                    (whole["content"], streamed_reason),
-                )
-                self.assertEqual(choice.finish_reason, reason)
-                self.assertTrue(content.startswith(whole["content"]) or whole["content"] == content)
+                self.assertEqual((choice.message.content, choice.finish_reason), (content, reason))
         SERVER.until(lambda: not ENGINE.busy)
 
     def test_several_choices_and_log_probabilities(self):
