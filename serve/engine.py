@@ -382,7 +382,9 @@ class Engine:
             )
         self._check_ids(tokens)
         with jax.set_mesh(self._mesh):
-            rows = jax.device_put((scoring.padded(tokens), np.array([top])), self._whole)
+            rows = jax.device_put(
+                (scoring.padded(tokens, self.length), np.array([top])), self._whole
+            )
             found = jax.device_get(self._compiled.score(self._params, *rows))
         return jax.tree.map(lambda x: x[0, : T - 1], found)
 

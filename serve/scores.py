@@ -12,7 +12,7 @@ from model.config import ModelConfig
 from model.transformer import hidden_states
 from serve.slots import Top, top_tokens
 
-# Rows are padded to a power of two tokens from this on, so that few shapes are compiled.
+# Rows are padded to a power of two tokens, from this on, so that few shapes are compiled.
 _SHORTEST = 16
 # Positions whose logits exist at a time.
 _CHUNK = 64
@@ -31,8 +31,7 @@ class Scores(NamedTuple):
 def scores(
     params: dict[str, Any], config: ModelConfig, tokens: Array, ranked: Array, vocab_size: int
 ) -> Scores:
-    """`Scores` of rows [B, T] at once, T a power of two; a last column, which means nothing, makes
-    them [B, T].
+    """`Scores` of rows [B, T] at once; a last column, which means nothing, makes them [B, T].
 
     Args:
       ranked: [B] bool, whether the most likely tokens are asked for.
@@ -40,10 +39,11 @@ def scores(
     """
     hidden = hidden_states(params, config, tokens)
     targets = jnp.roll(tokens, -1, axis=1)
+    B, T = tokens.shape
 
     def split(x: Array) -> Array:  # [B, T, ...] -> [T / chunk, B, chunk, ...]
-        B, T = x.shape[:2]
-        return x.reshape(B, -1, min(T, _CHUNK), *x.shape[2:]).swapaxes(0, 1)
+        x = jnp.pad(x, ((0, 0), (0, -T % _CHUNK), *((0, 0) for _ in x.shape[2:])))
+        return x.reshape(B, -1, _CHUNK, *x.shape[2:]).swapaxes(0, 1)
 
     def of_chunk(chunk: tuple[Array, Array]) -> tuple[Array, Top]:
         hidden, targets = chunk
@@ -53,12 +53,12 @@ def scores(
 
     found = jax.lax.map(of_chunk, (split(hidden), split(targets)))
     log_probs, top = jax.tree.map(
-        lambda x: x.swapaxes(0, 1).reshape(len(tokens), tokens.shape[1], *x.shape[3:]), found
+        lambda x: x.swapaxes(0, 1).reshape(B, -1, *x.shape[3:])[:, :T], found
     )
     return Scores(log_probs, top)
 
 
-def padded(row: np.ndarray) -> np.ndarray:
-    """The row [1, T] with zeros after it up to the next power of two."""
-    size = max(_SHORTEST, 1 << (len(row) - 1).bit_length())
+def padded(row: np.ndarray, most: int) -> np.ndarray:
+    """The row [1, T] with zeros after it up to the next power of two, or to `most`."""
+    size = min(most, max(_SHORTEST, 1 << (len(row) - 1).bit_length()))
     return np.pad(np.asarray(row, np.int32), (0, size - len(row)))[None]

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import jax
+import numpy as np
 
 from data.conversations import END
 from model.sharding import make_mesh
@@ -19,6 +20,8 @@ from serve.http.limits import Limits
 from serve.http.metrics import new_metrics
 from serve.http.server import make_server
 from serve.http.site import Site
+from serve.scores import Scores
+from serve.slots import Top
 from tests.serve import small_model
 from tests.serve.scripted import Scripted
 
@@ -114,6 +117,11 @@ class Slow(Scripted):
         time.sleep(self._seconds)
         super().step()
         self._writing = [one for one in self._writing if not one[0].finish_reason]
+
+    def score(self, tokens: np.ndarray, top: bool = False) -> Scores:
+        T = len(tokens) - 1
+        nothing = Top(np.zeros((T, 20), np.int32), np.full((T, 20), -1.0, np.float32))
+        return Scores(np.full(T, -0.5, np.float32), nothing)
 
     @property
     def writing(self) -> int:
