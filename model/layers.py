@@ -11,7 +11,10 @@ from model.config import ModelConfig, RopeScaling
 
 
 def linear(weights: dict[str, Array], x: Array) -> Array:
-    """x [..., in] · weight [in, out] (+ bias [out]), in the dtype of x; weights may be quantised."""
+    """x [..., in] · weight [in, out] (+ bias [out]), in the dtype of x.
+
+    The weight may be one that `quantize.quantized` has made.
+    """
     if "scale" in weights:
         y = quantize.matmul(weights, x)
     else:

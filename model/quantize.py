@@ -2,8 +2,8 @@
 
 A matrix [in, out] becomes int8 and one float32 scale per output channel, symmetric: the largest
 weight of a channel is 127. Its input is quantised likewise when it comes, with one scale per token,
-and the product is taken in int8 and summed in int32 (arXiv 2208.07339, without its outliers). Norms,
-biases, the embedding and the unembedding stay as they are.
+and the product is taken in int8 and summed in int32 (arXiv 2208.07339, without its outliers).
+Norms, biases, the embedding and the unembedding stay as they are.
 
 `layers.linear` tells such a matrix by its scale. There is no gradient.
 """

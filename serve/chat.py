@@ -42,7 +42,7 @@ PRECISION = flags.DEFINE_enum(
     "weights",
     WEIGHTS[0],
     WEIGHTS,
-    "int8 takes a quarter of the memory, and a little of the quality.",
+    "int8 takes less memory, and a little of the quality.",
 )
 BASE = flags.DEFINE_bool("base", False, "Complete text with the base model.")
 PROMPT = flags.DEFINE_string(

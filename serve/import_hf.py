@@ -33,7 +33,7 @@ from serve import hugging_face
 from serve.safetensors_folder import Reader
 from train import pretrain
 from train.checkpoints import Checkpoints
-from train.scaling import resolve
+from train.scaling import COMPUTED, resolve
 
 _DEFAULTS = pathlib.Path(__file__).resolve().parents[1] / "configs" / "defaults.py"
 # A config.json is a few kilobytes, a large tokenizer.json a few tens of megabytes.
@@ -110,9 +110,8 @@ def _resolved(
     config: ConfigDict, sizes: dict, tokenizer: Tokenizer
 ) -> tuple[ConfigDict, ModelConfig]:
     config = config.copy_and_resolve_references().unlock()
-    # How it is computed is the config's to say, what is computed the folder's.
-    kept = {key: config.model[key] for key in ("dtype", "attention", "remat", "scan", "loss_chunk")}
-    config.model = ConfigDict({**kept, **sizes})
+    computed = {key: config.model[key] for key in COMPUTED}
+    config.model = ConfigDict(computed | sizes)
     config.train.average = 0.0
     if config.train.context is not None:
         config.train.context = min(config.train.context, sizes["context"])

@@ -38,7 +38,7 @@ def model_card(trained: Trained, stage: str, figures: Mapping[str, float]) -> st
         f"- Context: {architecture.context} tokens",
         f"- Vocabulary: {trained.tokenizer.vocab_size} tokens, embedding of "
         f"{architecture.vocab_size} rows",
-        f"- Trained on: `{_plain(config.data.source)}`",
+        f"- Text of pretraining: `{_plain(_without_folders(config.data.source))}`",
         "",
         "## Measured",
         "",
@@ -63,6 +63,11 @@ def model_card(trained: Trained, stage: str, figures: Mapping[str, float]) -> st
         "it for your purpose before you rely on it.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _without_folders(sources: str) -> str:
+    """Names of files alone: the folders of a machine are not for the public."""
+    return ", ".join(source.rpartition("/")[2] for source in sources.split(","))
 
 
 def _plain(text: str) -> str:

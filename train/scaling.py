@@ -10,6 +10,9 @@ from model.attention import fastest_backend
 from model.config import ModelConfig, from_mapping
 from model.parameters import count
 
+# Keys of `model` that change how it is computed, and not what it is.
+COMPUTED = ("dtype", "attention", "remat", "scan", "loss_chunk")
+
 _VOCAB_MULTIPLE = 64  # divides over any tensor axis in use
 
 

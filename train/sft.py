@@ -24,7 +24,7 @@ from model.parameters import parameters
 from train import loop, stage, state, trained
 from train.optimizer import optimizer
 from train.pretrain import held_out_evaluator, make_step, total_loss
-from train.scaling import resolve
+from train.scaling import COMPUTED, resolve
 
 
 def run(config: ConfigDict, workdir: str) -> None:
@@ -60,6 +60,10 @@ def stage_config(config: ConfigDict, base: ConfigDict, epoch: float) -> ConfigDi
       epoch: rows until every conversation has been seen once.
     """
     sft, result = config.sft, config.copy_and_resolve_references().unlock()
+    # The model is the one that it starts from, which may be another's, imported; how it is computed
+    # is this run's to say.
+    computed = {key: config.model[key] for key in COMPUTED}
+    result.model = ConfigDict(base.model.to_dict() | computed)
     train = result.train
     train.context = chat_tokens.row_context(config)
     train.batch = sft.batch or base.train.batch
