@@ -11,22 +11,20 @@ should differ.
 Needs llama-cpp-python, which is built from its source, beside requirements.txt.
 """
 
-import os
 import pathlib
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
 
 import jax
 import numpy as np
 from absl import app, flags, logging
 
+from benchmarks.llama_cpp_model import LlamaCpp, ours
 from data.conversations import prompt_ids
 from data.errors import InputError, one_line_errors
-from serve.engine import Engine, Request
-from serve.export import export_gguf
+from serve.exported import export_gguf
 from serve.load import Trained, load
 
 WORKDIR = flags.DEFINE_string("workdir", None, "The run's folder.")
@@ -35,43 +33,6 @@ TOKENS = flags.DEFINE_integer("tokens", 64, "Tokens after each prompt.", lower_b
 
 BEGINNINGS = ("Once upon a time", "The capital of France is", "Q: What do cows eat?", "Water is")
 QUESTIONS = ("Who are you?", "What is the capital of France?", "What is 12 times 34?", "Hello!")
-
-
-def ours(trained: Trained, prompts: Sequence[np.ndarray], tokens: int) -> list[list[int]]:
-    """What the engine writes after each prompt: so many tokens, whatever they are."""
-    engine = Engine(trained.params, trained.architecture, trained.tokenizer, slots=1)
-    requests = [Request(prompt, tokens, temperature=0.0) for prompt in prompts]
-    return [engine.generate([request])[0].tokens for request in requests]
-
-
-class LlamaCpp:
-    """A GGUF file in llama.cpp, with keys and values in float32 like ours."""
-
-    def __init__(self, path: str | os.PathLike, context: int) -> None:
-        import llama_cpp
-
-        self._llama = llama_cpp.Llama(
-            str(path),
-            n_ctx=context,
-            n_threads=os.cpu_count(),
-            n_threads_batch=os.cpu_count(),
-            type_k=llama_cpp.GGML_TYPE_F32,
-            type_v=llama_cpp.GGML_TYPE_F32,
-            flash_attn=False,
-            verbose=False,
-        )
-
-    def write(self, prompt: np.ndarray, tokens: int) -> list[int]:
-        """The most likely token, so many times."""
-        written = self._llama.generate(prompt.tolist(), top_k=1, temp=0.0)
-        return [next(written) for _ in range(tokens)]
-
-    @property
-    def metadata(self) -> dict[str, str]:
-        return self._llama.metadata
-
-    def encode(self, text: str, special: bool = False) -> list[int]:
-        return self._llama.tokenize(text.encode("utf-8"), add_bos=False, special=special)
 
 
 def agreement(one: list[int], other: list[int]) -> int:

@@ -15,29 +15,17 @@ the stage, pretraining does not go on with it.
 replaced by what the folder says.
 """
 
-import contextlib
-import json
 import pathlib
 
-import numpy as np
 from absl import app, flags, logging
-from ml_collections import ConfigDict, config_flags
-from tqdm import tqdm
+from ml_collections import config_flags
 
-from data.encoding import Tokenizer
 from data.errors import InputError, one_line_errors
-from data.run_folder import is_done, mark_done, write_atomically
-from model.config import ModelConfig
 from model.parameters import count
-from serve import hugging_face
-from serve.safetensors_folder import Reader
+from serve.imported import import_hf
 from train import pretrain
-from train.checkpoints import Checkpoints
-from train.scaling import COMPUTED, resolve
 
 _DEFAULTS = pathlib.Path(__file__).resolve().parents[1] / "configs" / "defaults.py"
-# A config.json is a few kilobytes, a large tokenizer.json a few tens of megabytes.
-_MOST_BYTES = {"config.json": 1 << 20, "tokenizer.json": 1 << 28}
 
 MODEL = flags.DEFINE_string("model", None, "The Hugging Face folder.")
 WORKDIR = flags.DEFINE_string("workdir", None, "The run's folder; made if it is not there.")
@@ -57,98 +45,6 @@ def main(argv: list[str]) -> None:
         print(
             f"{WORKDIR.value}: {count(model):,} parameters of {MODEL.value} are its stage "
             f"{STAGE.value}"
-        )
-
-
-def import_hf(model: str, workdir: str, stage: str, config: ConfigDict) -> ModelConfig:
-    """Makes the folder `model` the stage `stage` of the run in `workdir`.
-
-    Holds the parameters once, in float32, and one tensor of the folder at a time.
-
-    Args:
-      config: of the run, unresolved.
-
-    Returns:
-      The architecture.
-
-    Raises:
-      InputError: the run has the stage already, or another tokenizer; the folder is not whole, or
-        of an architecture or with settings that are not computed here.
-    """
-    source, folder = pathlib.Path(model), pathlib.Path(workdir) / stage
-    if not stage or stage != pathlib.PurePath(stage).name:
-        raise InputError(f"--stage is {stage!r}; it is the name of a folder of the run")
-    if is_done(folder) or (folder / "config.json").exists():
-        raise InputError(f"{workdir} has a stage {stage!r} already: give another --workdir")
-    settings = _object(source / "config.json")
-    where = str(source / "config.json")
-    sizes = hugging_face.architecture(settings, where)
-    _check_size(source / "tokenizer.json")
-    tokenizer = Tokenizer.load(source / "tokenizer.json")
-    config, architecture = _resolved(config, sizes, tokenizer)
-    params = hugging_face.empty(architecture)
-    with contextlib.ExitStack() as closing:
-        reader = Reader(source, closing)
-        names = hugging_face.names_to_read(architecture, reader.names, str(source))
-        for tensor, name in names.items():
-            reader.check(name, tensor.shape)
-        for tensor, name in tqdm(names.items(), desc="reading", unit="tensor", disable=None):
-            array = reader.read(name)
-            if not np.isfinite(array.astype(np.float32)).all():
-                raise InputError(f"{source} has {name} with numbers that are not finite")
-            hugging_face.fill(params, tensor, array)
-    _take_tokenizer(source / "tokenizer.json", pathlib.Path(workdir) / "tokenizer", tokenizer)
-    checkpoints = config.checkpoint.folder or str(folder.absolute())
-    with Checkpoints(checkpoints, config.checkpoint.keep) as saves:
-        saves.save(0, {"params": params}, {"batches": 0, "seconds": 0.0, "imported": str(source)})
-    write_atomically(folder / "config.json", config.to_json_best_effort(indent=2) + "\n")
-    mark_done(folder, {"imported": str(source)})
-    return architecture
-
-
-def _resolved(
-    config: ConfigDict, sizes: dict, tokenizer: Tokenizer
-) -> tuple[ConfigDict, ModelConfig]:
-    config = config.copy_and_resolve_references().unlock()
-    computed = {key: config.model[key] for key in COMPUTED}
-    config.model = ConfigDict(computed | sizes)
-    config.train.average = 0.0
-    if config.train.context is not None:
-        config.train.context = min(config.train.context, sizes["context"])
-    return resolve(config.lock(), tokenizer.vocab_size)
-
-
-def _take_tokenizer(source: pathlib.Path, folder: pathlib.Path, tokenizer: Tokenizer) -> None:
-    """Copies the tokenizer.json; a run that has one must have the same."""
-    target = folder / "tokenizer.json"
-    if target.exists():
-        if target.read_bytes() != source.read_bytes():
-            raise InputError(
-                f"{folder} holds another tokenizer than {source}, by which the run's data are "
-                "encoded: give another --workdir"
-            )
-        return
-    write_atomically(target, source.read_text(encoding="utf-8"))
-    mark_done(folder, {"vocab_size": tokenizer.vocab_size})
-
-
-def _object(path: pathlib.Path) -> dict:
-    _check_size(path)
-    try:
-        settings = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} is no JSON ({error})") from error
-    if not isinstance(settings, dict):
-        raise InputError(f"{path} is no JSON object")
-    return settings
-
-
-def _check_size(path: pathlib.Path) -> None:
-    if not path.is_file():
-        raise InputError(f"there is no {path}: --model is a folder as transformers saves it")
-    if path.stat().st_size > _MOST_BYTES[path.name]:
-        raise InputError(
-            f"{path} is larger than {_MOST_BYTES[path.name]:,} bytes: it is no model's"
         )
 
 

@@ -14,8 +14,8 @@ from data.errors import InputError
 from data.tokenizer import train_characters
 from model.transformer import hidden_states, logits
 from serve import gguf_file, hugging_face
-from serve.export import export_gguf
-from tests.serve import exchanged_model
+from serve.exported import export_gguf
+from tests.serve import small_families
 
 try:
     import torch
@@ -30,7 +30,7 @@ class GgufTest(parameterized.TestCase):
         self.output = self.folder / "model.gguf"
 
     def export(self, name, dtype="float32", stage="chat", pattern="qwen2", **sizes):
-        self.trained = exchanged_model.make(self.folder / "run", name, pattern, **sizes)
+        self.trained = small_families.make(self.folder / "run", name, pattern, **sizes)
         export_gguf(self.trained, self.folder / "run", stage, self.output, dtype)
         return gguf.GGUFReader(self.output)
 
@@ -131,7 +131,7 @@ class GgufTest(parameterized.TestCase):
 
     def test_what_llama_cpp_cannot_run_is_refused(self):
         with self.assertRaisesRegex(InputError, "does not stretch the rotary positions of a Qwen3"):
-            self.export("qwen3", rope_scaling=exchanged_model.SCALING)
+            self.export("qwen3", rope_scaling=small_families.SCALING)
         path = self.folder / "tokenizer.json"
         path.write_text(train_characters(["abc"]).to_str())
         with self.assertRaisesRegex(InputError, "no tokenizer that llama.cpp knows"):

@@ -8,21 +8,21 @@ import unittest
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from benchmarks.gguf_text import LlamaCpp, ours
+from benchmarks.llama_cpp_model import LlamaCpp, ours
 from data.conversations import TEMPLATE
-from serve.export import export_gguf
-from tests.serve import exchanged_model
+from serve.exported import export_gguf
+from tests.serve import small_families
 
 
 @unittest.skipIf(importlib.util.find_spec("llama_cpp") is None, "llama-cpp-python is not installed")
 class LlamaCppTest(parameterized.TestCase):
     def load(self, name: str, pattern: str = "qwen2") -> LlamaCpp:
         folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
-        self.trained = exchanged_model.make(folder, name, pattern)
+        self.trained = small_families.make(folder, name, pattern)
         export_gguf(self.trained, folder, "chat", folder / "model.gguf")
         return LlamaCpp(folder / "model.gguf", self.trained.architecture.context)
 
-    @parameterized.parameters(*exchanged_model.FAMILIES)
+    @parameterized.parameters(*small_families.FAMILIES)
     def test_greedy_text_is_the_same(self, name):
         llama = self.load(name)
         vocab_size = self.trained.tokenizer.vocab_size
@@ -35,7 +35,7 @@ class LlamaCppTest(parameterized.TestCase):
     @parameterized.parameters("qwen2", "llama-bpe", "gpt-2")
     def test_text_is_cut_into_the_same_tokens(self, pattern):
         llama, tokenizer = self.load("qwen3", pattern), self.trained.tokenizer
-        for text in (exchanged_model.TEXT, " 12345  x\n\n y’s don't\t", "<|im_end|>"):
+        for text in (small_families.TEXT, " 12345  x\n\n y’s don't\t", "<|im_end|>"):
             self.assertEqual(llama.encode(text), tokenizer.encode(text).tolist())
         turns = "<|im_start|>user\nthe cat<|im_end|>\n"
         self.assertEqual(llama.encode(turns, True), tokenizer.encode(turns, True).tolist())

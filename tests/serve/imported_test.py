@@ -12,11 +12,11 @@ from absl.testing import absltest, parameterized
 from configs.defaults import get_config
 from data.errors import InputError
 from serve.engine import Engine, Request
-from serve.export import export_hf
-from serve.import_hf import import_hf
+from serve.exported import export_hf
+from serve.imported import import_hf
 from serve.load import load
 from serve.safetensors_folder import INDEX, ONE_FILE
-from tests.serve import exchanged_model
+from tests.serve import small_families
 
 
 class ImportTest(parameterized.TestCase):
@@ -25,7 +25,7 @@ class ImportTest(parameterized.TestCase):
         self.model, self.workdir = self.folder / "model", self.folder / "imported"
 
     def export(self, name: str) -> None:
-        self.trained = exchanged_model.make(self.folder / "run", name)
+        self.trained = small_families.make(self.folder / "run", name)
         export_hf(self.trained, self.folder / "run", "base", self.model)
 
     def take(self, stage: str = "base") -> None:

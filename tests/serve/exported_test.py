@@ -3,6 +3,8 @@
 import json
 import pathlib
 import shutil
+import subprocess
+import sys
 import tempfile
 import unittest
 from typing import Any
@@ -10,17 +12,17 @@ from unittest import mock
 
 import jax
 import numpy as np
-from absl.testing import absltest, flagsaver, parameterized
+from absl.testing import absltest, parameterized
 
 from configs.defaults import get_config
 from data.conversations import prompt_ids
 from data.errors import InputError
 from model.transformer import hidden_states, logits
-from serve import export, safetensors_folder
-from serve.export import export_gguf, export_hf
-from serve.import_hf import import_hf
+from serve import safetensors_folder
+from serve.exported import export_gguf, export_hf
+from serve.imported import import_hf
 from serve.load import load
-from tests.serve import exchanged_model
+from tests.serve import small_families
 
 try:
     import torch
@@ -28,6 +30,7 @@ try:
 except ImportError:
     torch = None
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 MESSAGES = [
     {"role": "system", "content": "Be brief."},
     {"role": "user", "content": "What saw the cat, Zoë? 😀"},
@@ -59,17 +62,27 @@ def assert_identical(test: absltest.TestCase, one: Any, other: Any) -> None:
         test.assertEqual(np.asarray(x).tobytes(), np.asarray(y).tobytes())
 
 
+def command(module: str, *arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+
+
 class ExportTest(parameterized.TestCase):
     def setUp(self):
         self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
         self.run_folder, self.output = self.folder / "run", self.folder / "out"
 
     def exported(self, name: str, stage: str = "chat", **options: Any) -> Any:
-        trained = exchanged_model.make(self.run_folder, name)
+        trained = small_families.make(self.run_folder, name)
         export_hf(trained, self.run_folder, stage, self.output, **options)
         return trained
 
-    @parameterized.parameters(*exchanged_model.FAMILIES)
+    @parameterized.parameters(*small_families.FAMILIES)
     @unittest.skipIf(torch is None, "PyTorch or transformers is not installed")
     def test_loads_in_transformers(self, name):
         trained = self.exported(name)
@@ -85,9 +98,8 @@ class ExportTest(parameterized.TestCase):
         ours = logits(trained.params, hidden_states(trained.params, config, tokens))
         self.assertGreater(theirs.std(), 1.0)
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-4)
-        self.assertEqual(
-            model.generation_config.eos_token_id, export.end_ids(trained.tokenizer, "")
-        )
+        ends = [trained.tokenizer.special[name] for name in ("<|im_end|>", "<|endoftext|>")]
+        self.assertEqual(model.generation_config.eos_token_id, ends)
         # Of ids that no token has, the library writes none, as our engine.
         written = model.generate(torch.tensor(tokens[:, :5]), max_new_tokens=40)
         self.assertLess(int(written[:, 5:].max()), trained.tokenizer.vocab_size)
@@ -96,7 +108,7 @@ class ExportTest(parameterized.TestCase):
     def test_the_tokenizer_gives_the_same_tokens_and_chats(self):
         tokenizer = self.exported("qwen3").tokenizer
         theirs = transformers.AutoTokenizer.from_pretrained(self.output)
-        for text in (exchanged_model.TEXT, " leading,  two\n\n\tspaces 12345 ’quoted’", "\x00é"):
+        for text in (small_families.TEXT, " leading,  two\n\n\tspaces 12345 ’quoted’", "\x00é"):
             self.assertEqual(theirs(text)["input_ids"], tokenizer.encode(text).tolist())
             self.assertEqual(theirs.decode(theirs(text)["input_ids"]), text)
         text = theirs.apply_chat_template(
@@ -113,7 +125,7 @@ class ExportTest(parameterized.TestCase):
         described = json.loads((self.output / "tokenizer_config.json").read_text())
         self.assertEqual(described["eos_token"], "<|endoftext|>")
 
-    @parameterized.product(name=exchanged_model.FAMILIES, shard_bytes=(5_000_000_000, 50_000))
+    @parameterized.product(name=small_families.FAMILIES, shard_bytes=(5_000_000_000, 50_000))
     def test_imported_again_it_is_the_same_to_the_last_bit(self, name, shard_bytes):
         trained = self.exported(name, shard_bytes=shard_bytes)
         import_hf(str(self.output), str(self.folder / "again"), "base", get_config())
@@ -168,7 +180,7 @@ class ExportTest(parameterized.TestCase):
 
     def test_what_fails_leaves_nothing(self):
         """A weight that float16 cannot hold is met when files have been written already."""
-        trained = exchanged_model.make(self.run_folder, "qwen3")
+        trained = small_families.make(self.run_folder, "qwen3")
         trained.params["norm"]["scale"] = trained.params["norm"]["scale"].at[3].set(1e5)
         with (
             np.errstate(over="ignore"),
@@ -183,28 +195,35 @@ class ExportTest(parameterized.TestCase):
         self.assertEqual([path.name for path in self.folder.iterdir()], ["run"])
 
     def test_a_model_of_no_family_is_refused(self):
-        trained = exchanged_model.make(self.run_folder, "qwen3", mlp="relu2")
+        trained = small_families.make(self.run_folder, "qwen3", mlp="relu2")
         for write in (export_hf, export_gguf):
             with self.assertRaisesRegex(InputError, "mlp relu2, .* is none of the Qwen3, Llama 3"):
                 write(trained, self.run_folder, "chat", self.output)
 
-    def test_what_cannot_be_meant_is_refused_at_once(self):
-        cases = {
-            "no --workdir": {"workdir": None, "output": "x"},
-            "no --output": {"workdir": "x", "output": None},
-            "--dtype is q8_0; with --format=hf it is one of float32": {
-                "workdir": "x",
-                "output": "x",
-                "dtype": "q8_0",
-            },
-        }
-        for sentence, flags in cases.items():
-            with (
-                self.subTest(sentence),
-                flagsaver.flagsaver(**flags),
-                self.assertRaisesRegex(InputError, sentence),
-            ):
-                export._check(["export"])
+    def test_the_commands(self):
+        """Run as a person runs them: there, back again, and what cannot be meant."""
+        self.exported("qwen3")
+        run, again = self.folder / "again", self.folder / "exported"
+        done = command("serve.import_hf", f"--model={self.output}", f"--workdir={run}")
+        self.assertEqual((done.returncode, done.stdout.count("\n")), (0, 1), done.stderr)
+        there = (f"--workdir={run}", "--stage=base", f"--output={again}")
+        done = command("serve.export", *there)
+        self.assertEqual((done.returncode, done.stdout.count("\n")), (0, 1), done.stderr)
+        self.assertEqual(
+            (again / "model.safetensors").read_bytes(),
+            (self.output / "model.safetensors").read_bytes(),
+        )
+        for module, arguments, sentence in (
+            ("serve.export", there, "exists already: give another --output"),
+            ("serve.export", there[:2], "no --output; give one"),
+            ("serve.export", (*there, "--dtype=q8_0"), "--dtype is q8_0; with --format=hf it is"),
+            ("serve.import_hf", (), "no --model; give one"),
+        ):
+            with self.subTest(sentence):
+                done = command(module, *arguments)
+                self.assertEqual((done.returncode, done.stdout), (2, ""))
+                self.assertRegex(done.stderr, r"\Aerror: [^\n]+\n\Z")
+                self.assertIn(sentence, done.stderr)
 
 
 if __name__ == "__main__":
