@@ -15,7 +15,7 @@ from data import conversations
 from data.encoding import Tokenizer
 from data.errors import InputError
 from data.run_folder import REPORT, replace_folder, sync_folder
-from serve import gguf_file, hugging_face, safetensors_folder
+from serve import gguf_file, hugging_face, hugging_face_config, safetensors_folder
 from serve.load import Trained
 from serve.model_card import model_card
 from train import pretrain
@@ -52,7 +52,7 @@ def export_hf(
         "pad_token_id": trained.tokenizer.end_of_text,
     }
     documents = {
-        "config.json": hugging_face.described(config, dtype, ids),
+        "config.json": hugging_face_config.described(config, dtype, ids),
         "generation_config.json": _generation_config(trained, stage),
         "tokenizer_config.json": _tokenizer_config(trained, stage),
     }

@@ -11,6 +11,9 @@ knows the turns of serve.chat): a checkpoint with the parameters in float32, con
 tokenizer/ where it has none yet. No state of an optimizer comes with it: fine-tuning starts from
 the stage, pretraining does not go on with it.
 
+Llama 3 and GPT-2 have no tokens for the turns of this project's conversations, without which they
+cannot be fine-tuned on them: --add_control_tokens adds them, with a row of the embedding for each.
+
 --config names the config of the run that the model is to be the base of; its section `model` is
 replaced by what the folder says.
 """
@@ -30,6 +33,9 @@ _DEFAULTS = pathlib.Path(__file__).resolve().parents[1] / "configs" / "defaults.
 MODEL = flags.DEFINE_string("model", None, "The Hugging Face folder.")
 WORKDIR = flags.DEFINE_string("workdir", None, "The run's folder; made if it is not there.")
 STAGE = flags.DEFINE_string("stage", pretrain.NAME, "The stage that the model becomes.")
+ADD_CONTROL_TOKENS = flags.DEFINE_bool(
+    "add_control_tokens", False, "Give the tokenizer the tokens of the chat template it lacks."
+)
 CONFIG = config_flags.DEFINE_config_file("config", str(_DEFAULTS), "The config of the run.")
 
 
@@ -41,7 +47,9 @@ def main(argv: list[str]) -> None:
         for flag, example in ((MODEL, "downloads/Qwen3-0.6B"), (WORKDIR, "runs/qwen")):
             if flag.value is None:
                 raise InputError(f"no --{flag.name}; give one, such as --{flag.name}={example}")
-        model = import_hf(MODEL.value, WORKDIR.value, STAGE.value, CONFIG.value)
+        model = import_hf(
+            MODEL.value, WORKDIR.value, STAGE.value, CONFIG.value, ADD_CONTROL_TOKENS.value
+        )
         print(
             f"{WORKDIR.value}: {count(model):,} parameters of {MODEL.value} are its stage "
             f"{STAGE.value}"

@@ -10,6 +10,7 @@ import safetensors.numpy
 from absl.testing import absltest, parameterized
 
 from configs.defaults import get_config
+from data.conversations import CONTROL, prompt_ids
 from data.errors import InputError
 from serve.engine import Engine, Request
 from serve.exported import export_hf
@@ -122,10 +123,34 @@ class ImportTest(parameterized.TestCase):
         refused("there is no .*config.json")
         self.assertFalse(self.workdir.exists())
 
+    def test_control_tokens_for_a_tokenizer_that_has_none(self):
+        self.export("gpt2")
+        path = self.model / "tokenizer.json"
+        described = json.loads(path.read_text())
+        end = described["added_tokens"][0]
+        described["added_tokens"] = [end]
+        path.write_text(json.dumps(described))
+        self.change(vocab_size=310)
+        self.rewrite(
+            lambda tensors: tensors.update(
+                {"transformer.wte.weight": tensors["transformer.wte.weight"][:310]}
+            )
+        )
+        self.assertEqual((end["content"], end["id"]), ("<|endoftext|>", 309))
+        import_hf(str(self.model), str(self.workdir), "base", get_config(), True)
+        found = load(self.workdir)
+        self.assertEqual(found.tokenizer.vocab_size, 310 + len(CONTROL))
+        self.assertEqual(found.architecture.vocab_size, 320)
+        ids = prompt_ids(found.tokenizer, [{"role": "user", "content": "the cat"}])
+        self.assertEqual(ids[0], 310)
+        old = self.trained.params["embedding"][:310]
+        np.testing.assert_array_equal(found.params["embedding"][:310], old)
+        np.testing.assert_allclose(found.params["embedding"][315], old.mean(axis=0), atol=1e-6)
+
     def test_a_run_keeps_the_stage_and_the_tokenizer_that_it_has(self):
         self.export("qwen3")
         self.take()
-        with self.assertRaisesRegex(InputError, "has a stage 'base' already"):
+        with self.assertRaisesRegex(InputError, "base exists already: give another"):
             self.take()
         (self.workdir / "tokenizer/tokenizer.json").write_text("{}")
         with self.assertRaisesRegex(InputError, "holds another tokenizer"):
