@@ -126,7 +126,8 @@ def write(
         names = gguf.get_tensor_name_map(_ARCHITECTURES[family], config.layers)
         tensors = hugging_face.tensors(config)
         types = [_type(tensor, wanted) for tensor in tensors]
-        if odd := sum(kind is GGMLQuantizationType.F16 for kind in types) if dtype[0] == "q" else 0:
+        odd = types.count(GGMLQuantizationType.F16)
+        if odd and wanted is not GGMLQuantizationType.F16:
             logging.warning("%d tensors are in float16: their rows are not multiples of 32", odd)
         for tensor, kind in zip(tensors, types, strict=True):
             theirs = names.get_name(tensor.name, try_suffixes=(".weight", ".bias"))

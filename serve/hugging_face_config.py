@@ -140,7 +140,7 @@ def architecture(settings: Mapping[str, Any], where: str) -> dict[str, Any]:
                 f"{where} has layer_types with {_short(layer)}, which is not supported here"
             )
     read = functools.partial(_number, settings, where)
-    sizes = _gpt2_sizes(read) if kind == "gpt2" else _llama_sizes(read)
+    sizes = _gpt2_sizes(read) if kind == "gpt2" else _llama_sizes(read, kind)
     if kind != "gpt2":
         sizes |= _rope(settings, where)
     tied = settings.get("tie_word_embeddings", kind == "gpt2")
@@ -167,8 +167,10 @@ def _gpt2_sizes(read: Callable[..., Any]) -> dict[str, Any]:
     }
 
 
-def _llama_sizes(read: Callable[..., Any]) -> dict[str, Any]:
+def _llama_sizes(read: Callable[..., Any], kind: str) -> dict[str, Any]:
     width, heads = read("hidden_size", int), read("num_attention_heads", int)
+    # Qwen3's head is not a share of the width, and must be said.
+    head_dim = None if kind == "qwen3" else width // max(1, heads)
     return {
         "vocab_size": read("vocab_size", int),
         "context": read("max_position_embeddings", int),
@@ -176,7 +178,7 @@ def _llama_sizes(read: Callable[..., Any]) -> dict[str, Any]:
         "layers": read("num_hidden_layers", int),
         "heads": heads,
         "kv_heads": read("num_key_value_heads", int, heads),
-        "head_dim": read("head_dim", int, width // max(1, heads)),
+        "head_dim": read("head_dim", int, head_dim),
         "mlp_width": read("intermediate_size", int),
         "norm_eps": read("rms_norm_eps", float, 1e-6),
     }
