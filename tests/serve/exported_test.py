@@ -125,7 +125,7 @@ class ExportTest(parameterized.TestCase):
         described = json.loads((self.output / "tokenizer_config.json").read_text())
         self.assertEqual(described["eos_token"], "<|endoftext|>")
 
-    @parameterized.product(name=small_families.FAMILIES, shard_bytes=(5_000_000_000, 50_000))
+    @parameterized.product(name=tuple(small_families.FAMILIES), shard_bytes=(5_000_000_000, 50_000))
     def test_imported_again_it_is_the_same_to_the_last_bit(self, name, shard_bytes):
         trained = self.exported(name, shard_bytes=shard_bytes)
         import_hf(str(self.output), str(self.folder / "again"), "base", get_config())
