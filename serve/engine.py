@@ -31,6 +31,7 @@ from data.encoding import Tokenizer
 from data.errors import InputError
 from model.config import ModelConfig
 from model.parameters import parameters
+from model.quantize import is_quantized, quantized_declarations
 from model.sampling import Sampling, check_sampling
 from model.sharding import RULES, shardings
 from serve import scores as scoring
@@ -170,7 +171,7 @@ class Engine:
     """Slots, and the requests that wait for them.
 
     Args:
-      params: as of model.parameters, on any devices.
+      params: as of model.parameters or model.quantize, on any devices.
       architecture: the model's sizes.
       slots: texts written at a time.
       length: positions of a slot, prompt and completion together; None: the model's context.
@@ -239,7 +240,10 @@ class Engine:
             raise RuntimeError("parameters cannot change while texts are being written")
         self._held[:] = self._reading[:] = -1
         self._used[:] = 0
-        places = shardings(parameters(self._config), self._mesh)
+        declarations = parameters(self._config)
+        if is_quantized(params):
+            declarations = quantized_declarations(declarations)
+        places = shardings(declarations, self._mesh)
         with jax.set_mesh(self._mesh):
             placed = jax.device_put(params, places)
             self._params = self._compiled.prepare(placed)

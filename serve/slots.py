@@ -76,11 +76,14 @@ class Top(NamedTuple):
 
 def prepared(params: dict[str, Any], config: ModelConfig) -> dict[str, Any]:
     """Parameters as decoding reads them: a layer at a time and in config.dtype already, since they
-    are read again for every token. Those of norms stay as they are: they are used in float32."""
+    are read again for every token. Those of norms and what is quantised stay as they are: norms and
+    scales are used in float32."""
 
     def cast(path: tuple[Any, ...], x: Array) -> Array:
-        of_norm = any(str(getattr(key, "key", "")).endswith("norm") for key in path)
-        return x if of_norm else x.astype(config.dtype)
+        names = [str(getattr(key, "key", "")) for key in path]
+        kept = names[-1] == "scale" or x.dtype == jnp.int8
+        kept = kept or any(name.endswith("norm") for name in names)
+        return x if kept else x.astype(config.dtype)
 
     return unstacked(jax.tree_util.tree_map_with_path(cast, params), config)
 

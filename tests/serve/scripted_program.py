@@ -72,7 +72,7 @@ class ScriptedEngine(Scripted):
         return REPLIES.get(last, f"You said {len(last)} characters.{END}")
 
 
-def trained(workdir, stage):
+def trained(workdir, stage, weights="float32"):
     """Takes the place of serve.load.load."""
     return Trained({}, None, small_model.tokenizer(), get_config(), 7)
 
