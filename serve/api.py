@@ -101,13 +101,18 @@ def main(argv: list[str]) -> None:
 
         def make() -> Served:
             trained = load(WORKDIR.value, STAGE.value)
+            if CONTEXT.value is not None and CONTEXT.value > trained.architecture.context:
+                raise InputError(
+                    f"--context is {CONTEXT.value}, but the model's is "
+                    f"{trained.architecture.context}"
+                )
             engine = Engine(
                 trained.params,
                 trained.architecture,
                 trained.tokenizer,
-                limits.slots,
-                CONTEXT.value,
-                _STEPS,
+                slots=limits.slots,
+                length=CONTEXT.value,
+                steps=_STEPS,
             )
             engine.warm_up()
             say(f"{WORKDIR.value}: the model of the stage {STAGE.value}, step {trained.step}")

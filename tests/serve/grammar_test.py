@@ -139,8 +139,7 @@ class EngineTest(absltest.TestCase):
         settings = ({"temperature": 0.0}, {}, {"top_p": 0.8}, {"top_k": 5, "temperature": 0.7})
         plain = [Request(p, 9, seed=7, **s) for p, s in zip(prompts, settings, strict=True)]
         steered = [
-            Request(p, 9, seed=7, bias=nothing, **s)
-            for p, s in zip(prompts, settings, strict=True)
+            Request(p, 9, seed=7, bias=nothing, **s) for p, s in zip(prompts, settings, strict=True)
         ]
         for one, other in zip(
             self.engine.generate(plain), self.engine.generate(steered), strict=True

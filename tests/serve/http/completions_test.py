@@ -2,6 +2,7 @@
 
 import json
 import unittest
+from unittest import mock
 
 import jsonschema
 import numpy as np
@@ -12,6 +13,7 @@ from data.conversations import TEMPLATE
 from model.losses import token_log_probs
 from model.parameters import unembedding
 from model.transformer import hidden_states
+from serve import engine as engine_module
 from serve.engine import Request
 from tests.serve import small_model
 from tests.serve.http.live import MODEL, live, small_engine
@@ -19,6 +21,8 @@ from tests.serve.http.live import MODEL, live, small_engine
 
 def setUpModule():
     global SERVER, CLIENT, REFERENCE
+    # Few functions are compiled, and shared by both engines.
+    unittest.enterModuleContext(mock.patch.object(engine_module, "_LARGEST_PIECE", 32))
     SERVER = unittest.enterModuleContext(live(small_engine))
     CLIENT = openai.OpenAI(base_url=f"{SERVER.url}/v1", api_key="none", max_retries=0)
     REFERENCE = small_engine()
