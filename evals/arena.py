@@ -21,9 +21,8 @@ intervals of 95% over prompts.
 
 import collections
 import contextlib
-import json
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from absl import app, flags, logging
 
@@ -32,11 +31,12 @@ from data.conversations import END, prompt_ids
 from data.encoding import Tokenizer
 from data.errors import InputError, one_line_errors
 from data.world.draw import Draw
-from data.world.jokes import grammar, judge
+from data.world.jokes import judge
 from evals import contenders
+from evals.matches import Judge, by_score, judge_all, key_of, read_matches, world_prompts
 from evals.ratings import Match, intervals, ratings, tally
 from model.sampling import check_sampling
-from serve.labels import Labels, parse_ranking, ranked, read_prompts, typed_prompt
+from serve.labels import Labels, parse_ranking, read_prompts
 from serve.load import read_config
 from serve.terminal import prepare_streams, read_stripped, say, show_answers, show_prompt
 from train.reward import RewardModel
@@ -58,9 +58,6 @@ SEED = flags.DEFINE_integer("seed", 0, "Of prompts, answers and the order of sho
 _HELP = """2>1=3   ranks the answers: the best first, = between equally good ones
 s       skips this prompt, u takes the last ranking back, q ends"""
 
-# Orders different texts that answer a prompt: places, the best first; or a letter, s, u or q.
-Judge = Callable[[dict, list[str], str], list[list[int]] | str]
-
 
 def main(argv: list[str]) -> None:
     logging.set_verbosity(logging.WARNING)
@@ -76,15 +73,16 @@ def main(argv: list[str]) -> None:
         labels = closing.enter_context(contextlib.closing(Labels(output)))
         before = read_matches(output, JUDGE.value)
         done = {one.prompt for one in before if set(one.players) == set(names)}
-        left = [prompt for prompt in prompts if _key(prompt) not in done]
+        left = [prompt for prompt in prompts if key_of(prompt) not in done]
         say(f"{len(prompts)} prompts, of which {len(left)} are not judged yet")
         if left:
             sampling = contenders.Sampling(TEMPERATURE.value, MAX_TOKENS.value, SEED.value)
             answers = [player.answer(left, sampling) for player in players]
-            judge_all(left, list(zip(*answers, strict=True)), names, order, labels)
+            judge_all(left, list(zip(*answers, strict=True)), names, order, labels, JUDGE.value)
         matches = read_matches(output, JUDGE.value)
         say(f"{len(matches) - len(before)} matches added to {output}, which has {len(matches)} now")
-        _report(matches)
+        if matches:
+            _report(matches)
 
 
 def _check(argv: list[str]) -> None:
@@ -126,20 +124,6 @@ def _prompts() -> list[dict]:
     return prompts
 
 
-def world_prompts(count: int, seed: int) -> list[dict]:
-    """Different requests for jokes and stories, of subjects that are held out.
-
-    Raises:
-        InputError: there are not so many.
-    """
-    draw, texts = Draw(f"arena/{seed}"), {}
-    for _ in range(100 * count):
-        texts[grammar.prompt(draw, held_out=True)] = None
-        if len(texts) == count:
-            return [typed_prompt(text) for text in texts]
-    raise InputError(f"--count is {count}, and the world asks about {len(texts)} things only")
-
-
 # --- judges -----------------------------------------------------------------------------------
 
 
@@ -168,19 +152,11 @@ def _reward() -> Judge:
     return order
 
 
-def by_score(scores: Sequence[float]) -> list[list[int]]:
-    """The places of the scores, the highest first; equal ones stand together."""
-    return [
-        [place for place, score in enumerate(scores) if score == value]
-        for value in sorted(set(scores), reverse=True)
-    ]
-
-
 def _person() -> Judge:
     say(_HELP)
 
     def order(prompt: dict, texts: list[str], place: str) -> list[list[int]] | str:
-        shown = Draw(f"arena/{SEED.value}/{_key(prompt)}").shuffled(range(len(texts)))
+        shown = Draw(f"arena/{SEED.value}/{key_of(prompt)}").shuffled(range(len(texts)))
         show_prompt(prompt["messages"], place)
         show_answers([texts[n] for n in shown])
         while True:
@@ -197,84 +173,6 @@ def _person() -> Judge:
     return order
 
 
-# --- matches ----------------------------------------------------------------------------------
-
-
-def judge_all(
-    prompts: Sequence[dict],
-    answers: Sequence[Sequence[str]],
-    names: Sequence[str],
-    order: Judge,
-    labels: Labels,
-) -> None:
-    """Adds a line for each prompt, until the judge has had enough.
-
-    Args:
-        answers: to each prompt, one of every player, in the order of `names`. The judge sees what
-            several have said once; they are equally good.
-    """
-    number, passed = 0, []  # whether each prompt so far was given a line
-    while number < len(prompts):
-        prompt, own = prompts[number], list(answers[number])
-        texts = list(dict.fromkeys(own))
-        said: list[list[int]] | str = [[0]]
-        if len(texts) > 1:
-            said = order(prompt, texts, f" ({number + 1} of {len(prompts)})")
-        if said == "q":
-            return
-        if said == "u":
-            # What was even without asking is taken back with what was asked before it.
-            while passed and passed[-1] == "even":
-                labels.undo()
-                passed.pop()
-            if not passed:
-                say("there is nothing to take back")
-            elif passed.pop() == "ranked":
-                labels.undo()
-            number = len(passed)
-            continue
-        if said != "s":
-            ranking = [
-                [n for n, text in enumerate(own) if text in {texts[t] for t in group}]
-                for group in said
-            ]
-            line = ranked(prompt, own, ranking)
-            labels.append(line | {"contenders": list(names), "judge": JUDGE.value})
-        passed.append("skipped" if said == "s" else "ranked" if len(texts) > 1 else "even")
-        number += 1
-
-
-def read_matches(path: str | pathlib.Path, judged_by: str) -> list[Match]:
-    """The matches of a file that this program has written.
-
-    Raises:
-        InputError: a line is no match, or another judge's.
-    """
-    matches = []
-    lines = pathlib.Path(path).read_text(encoding="utf-8").split("\n")[:-1]
-    for number, text in enumerate(lines, 1):
-        line = json.loads(text)
-        players, ranking = line.get("contenders"), line.get("ranking")
-        try:
-            places = sorted(place for group in ranking for place in group)
-            whole = places == list(range(len(players))) and all(isinstance(n, str) for n in players)
-        except TypeError:
-            whole = False
-        if not whole or line.get("judge") != judged_by:
-            why = f"of the judge {line.get('judge')!r}" if whole else "no match"
-            raise InputError(
-                f"line {number} of {path} is {why}: give --output a file that --judge={judged_by} "
-                "has written, or a new one"
-            )
-        matches.append(Match(_key(line), tuple(players), ranking))
-    return matches
-
-
-def _key(prompt: dict) -> str:
-    """What tells a prompt, or the prompt of a line, from others."""
-    return json.dumps([prompt["messages"], prompt.get("tools", [])], sort_keys=True)
-
-
 def _report(matches: Sequence[Match]) -> None:
     """Prints the ratings of all matches; those of the run's own stages go into its report, too."""
     rated, bounds = ratings(matches), intervals(matches)
@@ -283,8 +181,8 @@ def _report(matches: Sequence[Match]) -> None:
         low, high = bounds[name]
         better, even, worse = tally(matches, name)
         print(
-            f"{name:{width}}  {rating:6.0f}  [{low:5.0f}, {high:5.0f}]  better {better:.0f}, even "
-            f"{even:.0f}, worse {worse:.0f}"
+            f"{name:{width}}  {rating:6.0f}  [{low:5.0f}, {high:5.0f}]  "
+            f"better {better}, even {even}, worse {worse}"
         )
     if WORKDIR.value is not None and PROMPTS.value is None and set(rated) == set(STAGES.value):
         figures = {f"arena/{JUDGE.value}_{name}": rating for name, rating in rated.items()}

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from data.errors import InputError
 from evals import answers
-from serve.load import load
+from serve.load import load, read_config
 from serve.turns import Bounds
 
 # Of what a server sends, and of what it says, no more is read.
@@ -41,15 +41,16 @@ def checkpoint(workdir: str | os.PathLike, stage: str) -> Contender:
     """The newest model of a stage: a word, or the folder of a stage of another run.
 
     It is loaded to answer, and then let go.
+
+    Raises:
+        InputError: there is no such run or stage.
     """
-    if "/" in stage:
-        workdir, stage_name = pathlib.Path(stage).parent, pathlib.Path(stage).name
-    else:
-        stage_name = stage
+    path = pathlib.Path(stage) if "/" in stage else pathlib.Path(workdir) / stage
+    read_config(path.parent, path.name)
 
     def answer(prompts: Sequence[dict], sampling: Sampling) -> list[str]:
         given = answers.ask(
-            answers.engine_of(load(workdir, stage_name)),
+            answers.engine_of(load(path.parent, path.name)),
             prompts,
             bounds=Bounds(tokens=sampling.tokens, total_tokens=sampling.tokens),
             temperature=sampling.temperature,
