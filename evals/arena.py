@@ -184,7 +184,8 @@ def _report(matches: Sequence[Match]) -> None:
             f"{name:{width}}  {rating:6.0f}  [{low:5.0f}, {high:5.0f}]  "
             f"better {better}, even {even}, worse {worse}"
         )
-    if WORKDIR.value is not None and PROMPTS.value is None and set(rated) == set(STAGES.value):
+    own = {stage for stage in STAGES.value if "/" not in stage}
+    if WORKDIR.value is not None and PROMPTS.value is None and set(rated) == own:
         figures = {f"arena/{JUDGE.value}_{name}": rating for name, rating in rated.items()}
         run_folder.record(WORKDIR.value, figures)
 

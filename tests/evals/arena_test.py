@@ -1,4 +1,4 @@
-"""The arena: who answers, how orderings are kept and taken up again, and the program as it is run."""
+"""The arena: who answers, how orderings are kept, and the program as it is run."""
 
 import collections
 import contextlib
@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from typing import ClassVar
 
 from absl.testing import absltest
 
@@ -28,9 +29,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 def good_joke(prompt: str) -> str:
     draw = Draw(prompt)
-    return max(
-        (grammar.candidate(draw, prompt) for _ in range(30)), key=lambda a: judge.gold(prompt, a)
-    )
+    found = [grammar.candidate(draw, prompt) for _ in range(30)]
+    return max(found, key=lambda answer: judge.gold(prompt, answer))
 
 
 # What the models of the server say to the last message.
@@ -45,7 +45,7 @@ REPLIES = {
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
-    seen: list = []
+    seen: ClassVar[list[dict]] = []
 
     def do_GET(self):
         self._say({"data": [{"id": "good"}]} if self.path == "/v1/models" else None)
