@@ -64,7 +64,7 @@ Round = Callable[[], dict[str, float]]
 
 def settings() -> ConfigDict:
     config = get_config()
-    config.data.source = "world"
+    config.stages, config.data.source = ("data.tokenizer",), "world"
     config.world.megabytes = 2.0
     config.model.vocab_size = 4096
     config.mesh.cpu_devices = os.cpu_count()

@@ -164,8 +164,8 @@ class RatingsTest(absltest.TestCase):
         self.assertBetween(held / 300, 0.82, 0.95)
 
     def test_intervals_are_of_prompts_and_not_of_pairs(self):
-        # Ten rankings that agree at each of ten prompts say no more than one at each does.
-        once = [Match(f"{n}", ("a", "b"), [[0], [1]] if n < 7 else [[1], [0]]) for n in range(10)]
+        # Ten rankings that agree at each of 40 prompts say no more than one at each does.
+        once = [Match(f"{n}", ("a", "b"), [[0], [1]] if n < 28 else [[1], [0]]) for n in range(40)]
         one, ten = intervals(once)["a"], intervals(once * 10)["a"]
         self.assertLess(abs((ten[1] - ten[0]) / (one[1] - one[0]) - 1), 0.15)
 

@@ -13,12 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from configs import defaults
+from data.conversations import END
 from data.errors import InputError
 from rl import best_of_n
 from rl.best_of_n import Tries, best_scored, figures, majority, pass_at
 from rl.environments import named
 from rl.environments.answers import normalised
 from rl.environments.environment import Environment, Problem, Verdict
+from serve.load import Trained
 from tests.serve import small_model
 
 tries = st.lists(st.tuples(st.booleans(), st.integers(0, 3)), min_size=1, max_size=7)
@@ -98,6 +100,15 @@ class ChoosingTest(absltest.TestCase):
         self.assertNotEqual(normalised(words, "red cat 1"), normalised(words, "red cat 2"))
 
 
+def _ending() -> Trained:
+    """The small model, with <|im_end|> so loud that about every other answer comes to an end."""
+    trained = small_model.trained()
+    params = dict(trained.params)
+    name = "unembedding" if "unembedding" in params else "embedding"
+    params[name] = params[name].at[trained.tokenizer.special[END]].multiply(3.0)
+    return trained._replace(params=params)
+
+
 def _problem(seed: int, level: int) -> Problem:
     messages = ({"role": "user", "content": f"the cat {seed % 100}"},)
     return Problem(f"toy/{level}/{seed}", messages, "cat", {"answer": "cat"})
@@ -113,8 +124,8 @@ class StageTest(absltest.TestCase):
         self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
         self.config = defaults.get_config()
         section = self.config.best_of_n
-        section.problems, section.n, section.tokens, section.reward = 3, (4, 1, 2), 8, "liking"
-        self.enterContext(mock.patch.object(best_of_n, "load", lambda *_: small_model.trained()))
+        section.problems, section.n, section.tokens, section.reward = 3, (4, 1, 2), 24, "liking"
+        self.enterContext(mock.patch.object(best_of_n, "load", lambda *_: _ending()))
 
     def run_(self) -> dict:
         toy = Environment("toy", 2, _problem, _verify)
@@ -136,6 +147,7 @@ class StageTest(absltest.TestCase):
         self.assertLen({line["id"] for line in lines}, 3)
         self.assertEqual([line["id"].split("/")[1] for line in lines[::4]], ["1", "2", "1"])
         rewards = np.array([line["reward"] for line in lines]).reshape(3, 4)
+        self.assertBetween(rewards.mean(), 0.1, 0.9)
         self.assertAlmostEqual(report["best_of_n/mean"], rewards.mean())
         self.assertAlmostEqual(report["best_of_n/pass_4"], rewards.any(axis=1).mean())
         self.assertAlmostEqual(report["best_of_n/pass_1"], rewards.mean())
