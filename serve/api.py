@@ -188,6 +188,8 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))
+        # From now on clients that come are kept waiting rather than refused.
+        listening.listen(1024)
     except OSError as error:
         listening.close()
         raise InputError(f"cannot listen on {host}:{port} ({error.strerror or error})") from error

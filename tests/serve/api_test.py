@@ -2,14 +2,15 @@
 
 import http.client
 import json
+import pathlib
 import re
 import signal
 import subprocess
 import sys
+import tempfile
 
 from absl.testing import absltest
 
-from tests.serve import small_run
 from tests.serve.terminal_session import ROOT
 
 
@@ -55,12 +56,13 @@ class CommandTest(absltest.TestCase):
 
     def test_a_model_that_cannot_be_loaded(self):
         """Known only in the engine's thread, when the port is open already."""
-        run = small_run.folder() / "run"
-        program = start(["serve.api"], f"--workdir={run}", "--stage=base", "--port=0",
-                        "--context=100000")  # fmt: skip
+        run = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        (run / "base").mkdir()
+        (run / "base" / "config.json").write_text("{}")
+        program = start(["serve.api"], f"--workdir={run}", "--stage=base", "--port=0")
         errors = program.communicate(timeout=120)[1]
         self.assertEqual(program.returncode, 2, errors)
-        self.assertIn("error: --context is 100000", errors)
+        self.assertIn("error: there is no tokenizer at", errors)
 
     def test_a_signal_lets_streams_be_finished(self):
         scripted = ["tests.serve.scripted_program", "serve.api"]

@@ -1,5 +1,5 @@
-"""The chat, the labelling or the server with a model that goes by a script, for tests that drive it from
-outside.
+"""The chat, the labelling or the server with a model that goes by a script, for tests that drive it
+from outside.
 
     python -m tests.serve.scripted_program serve.chat --workdir=. ...
 

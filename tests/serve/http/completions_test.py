@@ -90,7 +90,7 @@ class CompletionsTest(absltest.TestCase):
             self.assertTrue(greedy[-1])
 
     def test_scores_alone(self):
-        ids = small_model.prompts(1, longest=60)[0].tolist()
+        ids = small_model.tokenizer().encode(small_model.TEXT)[:60].tolist()
         answer = complete([ids], max_tokens=0, logprobs=0, echo=True)
         [choice] = answer.choices
         self.assertEqual((choice.finish_reason, answer.usage.completion_tokens), ("length", 0))
