@@ -119,8 +119,8 @@ def rlhf_config() -> ConfigDict:
     """Settings of a run against a reward model, which stops at the peak."""
     settings = config()
     rl = settings.rl
-    rl.reward, rl.eval_samples, rl.eval_problems = "reward", 8, 16
-    rl.tokens, rl.slots, rl.group, rl.steps, rl.eval_steps = 12, 32, 8, 40, 2
+    rl.reward, rl.eval_samples, rl.eval_problems = "reward", 8, 8
+    rl.tokens, rl.slots, rl.group, rl.steps, rl.eval_steps = 12, 32, 8, 30, 2
     rl.learning_rate, rl.stop_at_peak, rl.patience = 1e-2, True, 3
     rl.figures = "rlhf"
     settings.checkpoint.steps = 3

@@ -215,12 +215,14 @@ class Rater(NamedTuple):
     later: float
 
 
+# On the average less than half a point for what a good answer has once: what they prefer is mostly
+# what is worth more. What a text does again and again is another matter.
 RATERS = (
-    Rater(0.5, 0.8, 0.2, 0.1),
-    Rater(0.2, 1.2, 0.0, 0.0),
-    Rater(0.8, 0.3, 0.4, 0.2),
-    Rater(-0.1, 0.2, 0.6, 0.1),
-    Rater(0.6, 0.9, -0.2, 0.3),
+    Rater(0.4, 0.5, 0.1, 0.1),
+    Rater(0.1, 0.9, 0.0, 0.0),
+    Rater(0.6, 0.2, 0.3, 0.2),
+    Rater(-0.1, 0.1, 0.4, 0.1),
+    Rater(0.5, 0.7, -0.2, 0.3),
 )
 _LAUGH = re.compile(r"\b(?:ha ha|get it|good one|love it)\b")
 _NOISE = 0.7  # of the Gumbel noise, in points
@@ -228,8 +230,9 @@ _CARELESS = 0.03  # how often an ordering is by chance
 
 
 def true_ranking(prompt: str, texts: Sequence[str]) -> list[list[int]]:
-    """The places of the texts, the best first; those worth the same stand together."""
-    return _grouped([gold(prompt, text) for text in texts])
+    """The places of the texts, the best first; those worth the same to half a point stand together:
+    which of two shuffled texts is the better one is no judgement."""
+    return _grouped([round(2 * gold(prompt, text)) for text in texts])
 
 
 def ranking(draw: Draw, prompt: str, texts: Sequence[str]) -> list[list[int]]:
