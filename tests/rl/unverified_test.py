@@ -26,7 +26,6 @@ from tests.rl.environments import samples
 from train import trained, watch
 from train.checkpoints import read_newest
 from train.reward import RewardModel
-from train.scaling import resolve
 from train.state import State
 
 
@@ -229,12 +228,13 @@ class RunTest(absltest.TestCase):
         self.assertNotIn("value", params)
 
     def test_scores_that_are_not_finite_stop_the_run(self):
-        _, architecture = resolve(trained.read_config(self.made, "chat"), 320)
-        start = trained.load(self.made, "chat", make_mesh(1, 1, 1, jax.devices()[:1])).params
-        head = np.full(architecture.width, math.nan, np.float32)
-        model = RewardModel(start | {"reward": head}, architecture)
+        def load(workdir, stage, mesh):
+            found = trained.load(self.made, "chat", mesh)
+            head = np.full(found.architecture.width, math.nan, np.float32)
+            return RewardModel(found.params | {"reward": head}, found.architecture)
+
         made, _ = toy.longer_is_liked()
-        broken = mock.patch.object(unverified.RewardModel, "load", lambda *_: model)
+        broken = mock.patch.object(unverified.RewardModel, "load", load)
         with self.assertRaisesRegex(InputError, "gives answer 0 the score nan"):
             self.practise("nan", self.config, like=(made, broken))
         self.assertIsNone(read_newest(str(self.folder / "nan" / "rl"), {}))
