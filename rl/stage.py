@@ -182,22 +182,13 @@ def make_plan(
         seconds = (written - begun, time.monotonic() - written)
         return current, metrics | _rollout_figures(tried, groups, seconds)
 
-    def evaluate(current: state.State, final: bool) -> dict[str, float]:
-        rollouts = practice.held_out(current.params)
-        gold = judges.golds(rollouts) if judges else ()
-        evaluation.keep(pathlib.Path(workdir) / rl.name, int(current.step), rollouts, gold)
-        if judges is None:
-            return evaluation.figures(rollouts)
-        strayed = judges.strayed([one.trajectory for one in rollouts])
-        return unverified.figures(rollouts, rl.eval_samples, gold, strayed)
-
     return loop.Plan(
         name=rl.name,
         layout=learner.layout,
         initial=lambda: learner.initial(start),
         step=step,
         batches=lambda first: _numbers(rl, first),
-        evaluate=evaluate,
+        evaluate=_evaluator(practice, judges, pathlib.Path(workdir) / rl.name),
         sample=None,
         steps=config.train.steps,
         tokens=0,
@@ -207,6 +198,24 @@ def make_plan(
         follow=peak.follower(unverified.TO_STOP_BY) if rl.stop_at_peak else None,
         is_over=peak.is_over(rl.patience) if rl.stop_at_peak else None,
     )
+
+
+def _evaluator(
+    practice: Practice, judges: unverified.Judges | None, folder: pathlib.Path
+) -> Callable[[state.State, bool], dict[str, float]]:
+    """(state, whether it is the last) -> figures of what it writes to held-out problems, which is
+    kept in `folder`."""
+
+    def evaluate(current: state.State, final: bool) -> dict[str, float]:
+        rollouts = practice.held_out(current.params)
+        gold = judges.golds(rollouts) if judges else ()
+        evaluation.keep(folder, int(current.step), rollouts, gold)
+        if judges is None:
+            return evaluation.figures(rollouts)
+        strayed = judges.strayed([one.trajectory for one in rollouts])
+        return unverified.figures(rollouts, practice.config.rl.eval_samples, gold, strayed)
+
+    return evaluate
 
 
 def _say_skipped(name: str, step: int, tried: Sequence[Sequence[Rollout]]) -> None:
