@@ -6,6 +6,7 @@ import jax
 import numpy as np
 
 from model.config import ModelConfig
+from serve import hugging_face
 
 
 def pytorch_model(architecture: ModelConfig, weights: dict[str, np.ndarray]) -> Any:
@@ -48,27 +49,7 @@ def perturbed(params: dict[str, Any]) -> dict[str, Any]:
 def named_weights(params: dict[str, Any], architecture: ModelConfig) -> dict[str, np.ndarray]:
     """Our parameters under the names of `transformers`."""
     params = jax.device_get(params)
-    names = {
-        ("attention", "norm"): "input_layernorm",
-        ("attention", "query"): "self_attn.q_proj",
-        ("attention", "key"): "self_attn.k_proj",
-        ("attention", "value"): "self_attn.v_proj",
-        ("attention", "output"): "self_attn.o_proj",
-        ("attention", "query_norm"): "self_attn.q_norm",
-        ("attention", "key_norm"): "self_attn.k_norm",
-        ("mlp", "norm"): "post_attention_layernorm",
-        ("mlp", "gate"): "mlp.gate_proj",
-        ("mlp", "up"): "mlp.up_proj",
-        ("mlp", "down"): "mlp.down_proj",
+    return {
+        tensor.name: hugging_face.value(params, tensor)
+        for tensor in hugging_face.tensors(architecture)
     }
-    named = {
-        "model.embed_tokens.weight": params["embedding"],
-        "model.norm.weight": params["norm"]["scale"],
-    }
-    if not architecture.tied:
-        named["lm_head.weight"] = params["unembedding"]
-    for (half, part), theirs in names.items():
-        (stacked,) = params["layers"][half][part].values()
-        for layer, values in enumerate(stacked):
-            named[f"model.layers.{layer}.{theirs}.weight"] = values.T  # theirs is [out, in]
-    return named

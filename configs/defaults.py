@@ -395,6 +395,23 @@ def get_config() -> ConfigDict:
     config.comparison.samples = 16
     config.comparison.tokens = 80
 
+    # What several answers to a problem are worth, and a choice among them: the stage rl.best_of_n.
+    config.best_of_n = ConfigDict()
+    # The stage's folder in the run and the first part of its figures' names; the stage asked.
+    config.best_of_n.name = "best_of_n"
+    config.best_of_n.stage = "chat"
+    # As in config.rl. Problems are of those that are never practised.
+    config.best_of_n.environment = "problems"
+    config.best_of_n.levels = ()
+    config.best_of_n.tools = ()
+    config.best_of_n.tokens = 160
+    config.best_of_n.problems = 200
+    # Numbers of answers to choose from.
+    config.best_of_n.n = (1, 2, 4, 8, 16, 32)
+    config.best_of_n.temperature = 1.0
+    # The stage of a reward model that chooses. "": none does.
+    config.best_of_n.reward = ""
+
     config.checkpoint = ConfigDict()
     # Where checkpoints go. "": the stage's folder; gs://... for a slice whose hosts share no disk.
     config.checkpoint.folder = ""

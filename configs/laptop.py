@@ -32,6 +32,7 @@ def get_config() -> ConfigDict:
         "data.chat_tokens:sft=sft_again",
         "train.sft:sft=sft_again",
         "evals.assistant",
+        "evals.report",
     )
     config.web.processes = 2
     config.data.source = "web"

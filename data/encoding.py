@@ -270,11 +270,11 @@ def _tiktoken_encoder(
     The words to merge in must be the same as well, so only known regular expressions are taken.
     """
     model = described["model"]
-    pattern = _known_pattern(described)
+    name = pattern_name(described)
     plain = (
         model["type"] == "BPE"
         and not described["normalizer"]
-        and pattern is not None
+        and name is not None
         and not any(_is_text(token) for token in described["added_tokens"])
         and not any(
             model.get(option)
@@ -307,7 +307,7 @@ def _tiktoken_encoder(
         return None
     encoding = tiktoken.Encoding(
         name="primer",
-        pat_str=pattern,
+        pat_str=PATTERNS[name],
         mergeable_ranks={tokens[number]: number for number in ids.values()},
         special_tokens={},
     )
@@ -322,13 +322,14 @@ def _tiktoken_encoder(
     return encode
 
 
-def _known_pattern(described: dict) -> str | None:
-    """The regular expression that cuts the words, if it is one of PATTERNS followed by bytes."""
+def pattern_name(described: dict) -> str | None:
+    """The name in PATTERNS of the expression that cuts the words of a tokenizer.json, if it is one
+    of them followed by bytes."""
     steps = _steps(described, "pre_tokenizer")
     if not steps or steps[-1]["type"] != "ByteLevel" or steps[-1]["add_prefix_space"]:
         return None
     if len(steps) == 1:
-        return PATTERNS["gpt-2"] if steps[0]["use_regex"] else None
+        return "gpt-2" if steps[0]["use_regex"] else None
     split = steps[0]
     isolated = (
         len(steps) == 2
@@ -338,4 +339,4 @@ def _known_pattern(described: dict) -> str | None:
         and not steps[1]["use_regex"]
     )
     pattern = split.get("pattern", {}).get("Regex")
-    return pattern if isolated and pattern in PATTERNS.values() else None
+    return next((name for name, known in PATTERNS.items() if isolated and known == pattern), None)

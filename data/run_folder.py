@@ -62,9 +62,15 @@ def sync_folder(folder: str | os.PathLike) -> None:
 def record(workdir: str | os.PathLike, figures: dict[str, float]) -> None:
     """Merges `figures`, named "stage/metric", into the run's report.json."""
     path = pathlib.Path(workdir) / REPORT
-    merged = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    merged = figures_of(workdir)
     merged.update({name: _number(name, value) for name, value in figures.items()})
     write_atomically(path, json.dumps(merged, indent=2, sort_keys=True) + "\n")
+
+
+def figures_of(workdir: str | os.PathLike) -> dict[str, float]:
+    """What the run's report.json holds so far."""
+    path = pathlib.Path(workdir) / REPORT
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
 def _number(name: str, value: Any) -> int | float:

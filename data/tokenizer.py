@@ -138,7 +138,7 @@ def train_bpe(texts: Iterable[str], vocab_size: int, pattern: str) -> tokenizers
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
-    tokenizer.add_special_tokens([_special(name) for name in SPECIAL])
+    tokenizer.add_special_tokens([special_token(name) for name in SPECIAL])
     return tokenizer
 
 
@@ -152,11 +152,11 @@ def train_characters(texts: Iterable[str]) -> tokenizers.Tokenizer:
     tokenizer = tokenizers.Tokenizer(models.WordLevel(vocabulary, unk_token=UNKNOWN))
     tokenizer.pre_tokenizer = pre_tokenizers.Split(tokenizers.Regex(r"[\s\S]"), "isolated")
     tokenizer.decoder = decoders.Fuse()
-    tokenizer.add_special_tokens([_special(UNKNOWN), _special(END_OF_TEXT)])
+    tokenizer.add_special_tokens([special_token(UNKNOWN), special_token(END_OF_TEXT)])
     return tokenizer
 
 
-def _special(name: str) -> tokenizers.AddedToken:
+def special_token(name: str) -> tokenizers.AddedToken:
     return tokenizers.AddedToken(name, special=True, normalized=False)
 
 
@@ -203,5 +203,5 @@ def _gpt2(vocabulary: pathlib.Path, merges: pathlib.Path) -> tokenizers.Tokenize
     )
     tokenizer.decoder = decoders.ByteLevel()
     if END_OF_TEXT in ids:
-        tokenizer.add_special_tokens([_special(END_OF_TEXT)])
+        tokenizer.add_special_tokens([special_token(END_OF_TEXT)])
     return tokenizer

@@ -22,7 +22,7 @@ from data.run_folder import record
 from evals import bits_per_byte
 from model.attention import check_backend
 from model.sharding import make_mesh
-from serve.load import Trained, load, read_config
+from serve.load import WEIGHTS, Trained, load, read_config
 
 # Task -> function of (trained stage, mesh, workdir) to its figures.
 TASKS = {"bits_per_byte": bits_per_byte.held_out}
@@ -30,6 +30,9 @@ TASKS = {"bits_per_byte": bits_per_byte.held_out}
 WORKDIR = flags.DEFINE_string("workdir", None, "The run's folder.")
 STAGE = flags.DEFINE_string("stage", "base", "Which stage's newest checkpoint.")
 NAMES = flags.DEFINE_list("tasks", ["bits_per_byte"], f"Any of {', '.join(TASKS)}.")
+PRECISION = flags.DEFINE_enum(
+    "weights", WEIGHTS[0], WEIGHTS, "What the weights are served as; figures of int8 are named so."
+)
 TEXT = flags.DEFINE_string(
     "text", None, "A source, as config.data.source, to take bits_per_byte on instead."
 )
@@ -45,12 +48,12 @@ def main(argv: list[str]) -> None:
             jax.config.update("jax_num_cpu_devices", config.mesh.cpu_devices)
         mesh = _mesh(config)
         with jax.set_mesh(mesh):
-            trained = _runnable(load(workdir, stage, mesh), mesh)
+            trained = _runnable(load(workdir, stage, mesh, PRECISION.value), mesh)
             if TEXT.value is not None:
                 _print(f"{TEXT.value}: ", bits_per_byte.of_text(trained, mesh, TEXT.value))
                 return
             for name in NAMES.value:
-                figures = TASKS[name](trained, mesh, workdir)
+                figures = _named(TASKS[name](trained, mesh, workdir))
                 _print(f"{stage}/", figures)
                 if jax.process_index() == 0:
                     record(workdir, {f"{stage}/{key}": value for key, value in figures.items()})
@@ -96,6 +99,12 @@ def _runnable(trained: Trained, mesh: Mesh) -> Trained:
     except ValueError:
         print(f"without {architecture.attention} attention, which is not here", file=sys.stderr)
         return trained._replace(architecture=dataclasses.replace(architecture, attention="xla"))
+
+
+def _named(figures: dict[str, float]) -> dict[str, float]:
+    """Under names of their own where the weights are not those of training."""
+    ending = "" if PRECISION.value == WEIGHTS[0] else f"_{PRECISION.value}"
+    return {f"{name}{ending}": value for name, value in figures.items()}
 
 
 def _print(prefix: str, figures: dict[str, float]) -> None:

@@ -16,7 +16,8 @@ class Decoding(NamedTuple):
 
     `token` [B] was chosen last and is not in the cache yet; it stands at `position` [B].
     `keys` [B] are the rows' random keys; a token's draw depends on the row's key and the token's
-    position alone. `log_prob` [B] is that of `token`.
+    position alone. `log_prob` [B] is that of `token`. `hidden` [B, D] are the final hidden states
+    that it was chosen from.
     """
 
     cache: Cache
@@ -24,6 +25,7 @@ class Decoding(NamedTuple):
     position: Array
     keys: Array
     log_prob: Array
+    hidden: Array
 
 
 def prefill(
@@ -53,7 +55,7 @@ def prefill(
     last = jnp.take_along_axis(hidden, (lengths - 1)[:, None, None], axis=1)[:, 0]
     position = lengths.astype(jnp.int32)
     token, log_prob = choose_next(params, last, position, keys, settings, vocab_size)
-    return Decoding(cache, token, position, keys, log_prob)
+    return Decoding(cache, token, position, keys, log_prob, last)
 
 
 def step(
@@ -67,11 +69,9 @@ def step(
     hidden, cache = hidden_states_cached(
         params, config, decoding.token[:, None], decoding.position[:, None], decoding.cache
     )
-    position = decoding.position + 1
-    token, log_prob = choose_next(
-        params, hidden[:, 0], position, decoding.keys, settings, vocab_size
-    )
-    return Decoding(cache, token, position, decoding.keys, log_prob)
+    position, last = decoding.position + 1, hidden[:, 0]
+    token, log_prob = choose_next(params, last, position, decoding.keys, settings, vocab_size)
+    return Decoding(cache, token, position, decoding.keys, log_prob, last)
 
 
 def generate(
@@ -132,7 +132,11 @@ def choose_next(
 ) -> tuple[Array, Array]:
     """The tokens [B] that follow `hidden` [B, D], to stand at `position` [B], and their
     log-probabilities [B]."""
-    scores = logits(params, hidden)  # [B, V]
-    scores = jnp.where(jnp.arange(scores.shape[-1]) < vocab_size, scores, -jnp.inf)
     draws = jax.vmap(jax.random.fold_in)(keys, position)
-    return choose(scores, draws, settings)
+    return choose(token_logits(params, hidden, vocab_size), draws, settings)
+
+
+def token_logits(params: dict[str, Any], hidden: Array, vocab_size: int) -> Array:
+    """hidden [..., D] -> logits [..., V], those of the embedding's padding -inf."""
+    scores = logits(params, hidden)
+    return jnp.where(jnp.arange(scores.shape[-1]) < vocab_size, scores, -jnp.inf)

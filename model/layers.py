@@ -6,12 +6,19 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from model import quantize
 from model.config import ModelConfig, RopeScaling
 
 
 def linear(weights: dict[str, Array], x: Array) -> Array:
-    """x [..., in] · weight [in, out] (+ bias [out]), in the dtype of x."""
-    y = _matmul(x, weights["weight"].astype(x.dtype))
+    """x [..., in] · weight [in, out] (+ bias [out]), in the dtype of x.
+
+    The weight may be one that `quantize.quantized` has made.
+    """
+    if "scale" in weights:
+        y = quantize.matmul(weights, x)
+    else:
+        y = _matmul(x, weights["weight"].astype(x.dtype))
     if "bias" in weights:
         y = y + weights["bias"].astype(x.dtype)
     return y
@@ -72,12 +79,17 @@ def mlp(weights: dict[str, dict[str, Array]], x: Array, config: ModelConfig) -> 
 
 def rotary_angles(positions: Array, config: ModelConfig) -> tuple[Array, Array]:
     """Cosines and sines [..., T, head_dim / 2] of RoPE at integer positions [..., T]."""
+    angles = positions[..., None].astype(jnp.float32) * rotary_frequencies(config)
+    return jnp.cos(angles), jnp.sin(angles)
+
+
+def rotary_frequencies(config: ModelConfig) -> Array:
+    """Radians per position of each pair of RoPE, [head_dim / 2]."""
     half = config.head_dim // 2
     frequencies = config.rope_theta ** (-jnp.arange(half, dtype=jnp.float32) / half)
     if config.rope_scaling is not None:
         frequencies = _stretch(frequencies, config.rope_scaling)
-    angles = positions[..., None].astype(jnp.float32) * frequencies
-    return jnp.cos(angles), jnp.sin(angles)
+    return frequencies
 
 
 @jax.custom_vjp

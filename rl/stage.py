@@ -100,7 +100,7 @@ def stage_config(config: ConfigDict, base: ConfigDict) -> ConfigDict:
     Args:
         base: the resolved config of the stage to start from.
     """
-    rl, result = config.rl, config.copy_and_resolve_references().unlock()
+    rl, result = config.rl, stage.starting_from(base, config)
     for name in ("problems", "steps", "epochs", "minibatches", "tokens"):
         if rl[name] < 1:
             raise InputError(f"config.rl.{name} is {rl[name]}; it must be at least 1")

@@ -27,7 +27,7 @@ from data.errors import InputError, one_line_errors
 from model.sampling import check_sampling
 from serve.conversation import Conversation
 from serve.engine import Engine, Request
-from serve.load import load, read_config
+from serve.load import WEIGHTS, load, read_config
 from serve.pieces import stream_text
 from serve.terminal import Display, noting_interrupts, prepare_streams, read_line, say, write
 from serve.tools.resolve import resolve
@@ -37,6 +37,12 @@ from serve.turns import Bounds, Event, Turns
 WORKDIR = flags.DEFINE_string("workdir", None, "The run's folder.")
 STAGE = flags.DEFINE_string(
     "stage", None, "The stage whose newest model is used. Default: chat, and base with --base."
+)
+PRECISION = flags.DEFINE_enum(
+    "weights",
+    WEIGHTS[0],
+    WEIGHTS,
+    "int8 takes less memory, and a little of the quality.",
 )
 BASE = flags.DEFINE_bool("base", False, "Complete text with the base model.")
 PROMPT = flags.DEFINE_string(
@@ -89,7 +95,7 @@ def main(argv: list[str]) -> None:
         tools = resolve(TOOLS.value, WORKDIR.value, config, DOCUMENTS.value)
         for tool in tools:
             closing.callback(tool.close)
-        trained = load(WORKDIR.value, stage)
+        trained = load(WORKDIR.value, stage, weights=PRECISION.value)
         about = [f"{WORKDIR.value}: the model of the stage {stage}, step {trained.step}"]
         for line in (*about, *(tool.about for tool in tools)):
             say(line)

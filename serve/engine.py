@@ -31,14 +31,21 @@ from data.encoding import Tokenizer
 from data.errors import InputError
 from model.config import ModelConfig
 from model.parameters import parameters
+from model.quantize import is_quantized, quantized_declarations
 from model.sampling import Sampling, check_sampling
 from model.sharding import RULES, shardings
+from serve import scores as scoring
 from serve import slots as device
 from serve.load import decoding_mesh
-from serve.slots import STOPS, Limits, Rows, Slots, Written
+from serve.scores import Scores
+from serve.slots import STOPS, TOP, Limits, Rows, Slots, Top, Written
 
 # Prompts are read in pieces of a power of two tokens between these.
 _SMALLEST_PIECE, _LARGEST_PIECE = 16, 256
+
+# The tokens written so far to what is added to the logits of the next one, [V] float32: -inf where
+# a token may not follow. None: nothing may, and the text ends.
+Bias = Callable[[Sequence[int]], np.ndarray | None]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -51,6 +58,9 @@ class Request:
       temperature, top_k, top_p, min_p: see model.sampling.
       seed: 0..2**32 - 1; the same request gives the same tokens.
       stop: token ids and strings that end the text.
+      bias: steers every choice; while such a request is written, all texts take a token at a time.
+      top: how many of the most likely tokens to report beside each that is written, at most TOP;
+        costs the same.
 
     Raises:
       ValueError: an attribute is out of its range.
@@ -64,6 +74,8 @@ class Request:
     min_p: float = 0.0
     seed: int = 0
     stop: tuple[str | int, ...] = ()
+    bias: Bias | None = None
+    top: int = 0
 
     def __post_init__(self) -> None:
         check_sampling(self.temperature, self.top_k, self.top_p, self.min_p)
@@ -73,6 +85,8 @@ class Request:
             raise ValueError(f"max_tokens is {self.max_tokens}; it must be at least 1")
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"seed is {self.seed}; it must be between 0 and 2**32 - 1")
+        if not 0 <= self.top <= TOP:
+            raise ValueError(f"top is {self.top}; it must be between 0 and {TOP}")
         if "" in self.stop:
             raise ValueError("stop holds an empty string; every text would end at once")
 
@@ -84,14 +98,18 @@ class Completion:
     Attributes:
       tokens: as sampled; the stop token, or the token that completed a stop string, is the last.
       log_probs: of each token, at temperature 1 and without filters.
-      finish_reason: None while it is being written; "stop", "length" or "cancelled" after that.
+      finish_reason: None while it is being written; "stop", "length", "cancelled" or, where the
+        request's bias left no token, "blocked" after that.
       stopped_by: the member of the request's `stop` that ended it.
+      top: for each token, where the request asks for them, the most likely ones in its place and
+        their log-probabilities, likeliest first.
     """
 
     tokens: list[int] = dataclasses.field(default_factory=list)
     log_probs: list[float] = dataclasses.field(default_factory=list)
     finish_reason: str | None = None
     stopped_by: str | int | None = None
+    top: list[list[tuple[int, float]]] = dataclasses.field(default_factory=list)
 
     def text(self, tokenizer: Tokenizer) -> str:
         """The text of the tokens, up to what stopped it."""
@@ -141,6 +159,10 @@ class _Writing:
         return self.read == len(self.request.prompt)
 
     @property
+    def steered(self) -> bool:
+        return self.request.bias is not None or self.request.top > 0
+
+    @property
     def left(self) -> int:
         return self.most - len(self.completion.tokens)
 
@@ -149,7 +171,7 @@ class Engine:
     """Slots, and the requests that wait for them.
 
     Args:
-      params: as of model.parameters, on any devices.
+      params: as of model.parameters or model.quantize, on any devices.
       architecture: the model's sizes.
       slots: texts written at a time.
       length: positions of a slot, prompt and completion together; None: the model's context.
@@ -188,6 +210,7 @@ class Engine:
         if slots % self._parts:
             raise ValueError(f"{slots} slots do not divide over {self._parts} devices")
         self._by_slot = NamedSharding(self._mesh, PartitionSpec(axes))
+        self._whole = NamedSharding(self._mesh, PartitionSpec())
         self._compiled = _compiled(self._config, tokenizer.vocab_size, steps, self._mesh)
         with jax.set_mesh(self._mesh):
             self._state = jax.jit(
@@ -217,7 +240,10 @@ class Engine:
             raise RuntimeError("parameters cannot change while texts are being written")
         self._held[:] = self._reading[:] = -1
         self._used[:] = 0
-        places = shardings(parameters(self._config), self._mesh)
+        declarations = parameters(self._config)
+        if is_quantized(params):
+            declarations = quantized_declarations(declarations)
+        places = shardings(declarations, self._mesh)
         with jax.set_mesh(self._mesh):
             placed = jax.device_put(params, places)
             self._params = self._compiled.prepare(placed)
@@ -239,6 +265,7 @@ class Engine:
                     self._state = self._compiled.insert(self._params, self._state, rows)
             for part in range(self._parts):
                 self._copy(part, 0, 0)
+            self._choose_again([])
             active = jax.device_put(np.zeros(len(self._at), bool), self._by_slot)
             self._state, _ = self._compiled.advance(self._params, self._state, active, np.int32(0))
 
@@ -259,17 +286,20 @@ class Engine:
                 f"the prompt is {P} tokens long and the model's context {self.length}: shorten "
                 f"the prompt to {self.length - 1} tokens at most"
             )
-        low, high = int(np.min(request.prompt)), int(np.max(request.prompt))
-        if low < 0 or high >= self.tokenizer.vocab_size:
-            raise InputError(
-                f"the prompt holds the token {low if low < 0 else high}; those of the tokenizer "
-                f"are 0 to {self.tokenizer.vocab_size - 1}"
-            )
+        self._check_ids(request.prompt)
         completion = Completion()
         stops = _Stops(request.stop, self.tokenizer)
         most = min(request.max_tokens, self.length - P)
         self._waiting.append(_Writing(request, completion, stops, most))
         return completion
+
+    def _check_ids(self, tokens: np.ndarray) -> None:
+        low, high = int(np.min(tokens)), int(np.max(tokens))
+        if low < 0 or high >= self.tokenizer.vocab_size:
+            raise InputError(
+                f"the prompt holds the token {low if low < 0 else high}; those of the tokenizer "
+                f"are 0 to {self.tokenizer.vocab_size - 1}"
+            )
 
     def cancel(self, completion: Completion) -> None:
         """Ends a completion where it is. One that is finished stays as it is."""
@@ -296,14 +326,74 @@ class Engine:
         """
         with jax.set_mesh(self._mesh):
             self._admit()
+            begun = [slot for slot, writing in enumerate(self._at) if writing and writing.begun]
+            steered = [slot for slot in begun if self._at[slot].steered]
+            blocked = self._choose_again(steered) if steered else []
             active = np.array([bool(writing and writing.begun) for writing in self._at])
             if not active.any():
-                return []
+                return blocked
             count = np.int32(max(writing.left for writing in self._at if writing))
+            count = np.minimum(count, np.int32(1)) if steered else count
             active = jax.device_put(active, self._by_slot)
             self._state, written = self._compiled.advance(self._params, self._state, active, count)
             written = jax.device_get(written)
-        return self._hand_out(*written)
+        return blocked + self._hand_out(*written)
+
+    def _choose_again(self, steered: list[int]) -> list[Completion]:
+        """The next tokens of these slots under their requests' biases, and those most likely.
+
+        Returns:
+          The completions that end here, since nothing may follow.
+        """
+        S = len(self._at)
+        bias = np.zeros((S, self._config.vocab_size), np.float32)
+        biased, ranked = np.zeros(S, bool), np.zeros(S, bool)
+        blocked = []
+        for slot in steered:
+            request, completion = self._at[slot].request, self._at[slot].completion
+            ranked[slot] = request.top > 0
+            if request.bias is None:
+                continue
+            added = request.bias(completion.tokens)
+            if added is None:
+                blocked.append(slot)
+            else:
+                biased[slot], bias[slot, : len(added)] = True, added
+        self._state, top = self._compiled.choose_again(
+            self._params, self._state, *jax.device_put((bias, biased, ranked), self._by_slot)
+        )
+        tokens, log_probs = jax.device_get(top)
+        for slot in steered:
+            request, completion = self._at[slot].request, self._at[slot].completion
+            if request.top and slot not in blocked:
+                pairs = zip(tokens[slot].tolist(), log_probs[slot].tolist(), strict=True)
+                completion.top.append(list(itertools.islice(pairs, request.top)))
+        completions = [self._at[slot].completion for slot in blocked]
+        for slot in blocked:
+            self._finish(slot, "blocked")
+        return completions
+
+    def score(self, tokens: np.ndarray, top: bool = False) -> Scores:
+        """How likely the model finds tokens [T] that are there already, in one forward pass.
+
+        Args:
+          top: whether to look up the most likely tokens in each one's place.
+
+        Raises:
+          InputError: there are more tokens than the context holds, or an id is no token.
+        """
+        T = len(tokens)
+        if T > self.length:
+            raise InputError(
+                f"the text is {T} tokens long and the model's context {self.length}: shorten it"
+            )
+        self._check_ids(tokens)
+        with jax.set_mesh(self._mesh):
+            rows = jax.device_put(
+                (scoring.padded(tokens, self.length), np.array([top])), self._whole
+            )
+            found = jax.device_get(self._compiled.score(self._params, *rows))
+        return jax.tree.map(lambda x: x[0, : T - 1], found)
 
     def _hand_out(
         self, tokens: np.ndarray, log_probs: np.ndarray, valid: np.ndarray
@@ -447,13 +537,16 @@ class Engine:
 
 
 class _Compiled(NamedTuple):
-    """prepare: parameters -> parameters as the others take them; insert, advance and copy: see
-    serve.slots, with parameters before slots where they need them."""
+    """prepare: parameters -> parameters as the others take them; insert, choose_again, advance and
+    copy: see serve.slots, with parameters before slots where they need them; score: see
+    serve.scores."""
 
     prepare: Callable
     insert: Callable
+    choose_again: Callable
     advance: Callable
     copy: Callable
+    score: Callable
 
 
 @functools.cache
@@ -462,6 +555,12 @@ def _compiled(config: ModelConfig, vocab_size: int, steps: int, mesh: Mesh) -> _
 
     def insert(params: Any, slots: Slots, rows: Rows) -> Slots:
         return device.insert(params, config, slots, rows, vocab_size)
+
+    def choose_again(params: Any, slots: Slots, *steering: Any) -> tuple[Slots, Top]:
+        return device.choose_again(params, slots, *steering, vocab_size)
+
+    def score(params: Any, tokens: Any, ranked: Any) -> Scores:
+        return scoring.scores(params, config, tokens, ranked, vocab_size)
 
     def advance(params: Any, slots: Slots, active: Any, count: Any) -> tuple[Slots, Written]:
         return device.advance(params, config, slots, active, count, steps, vocab_size)
@@ -474,6 +573,9 @@ def _compiled(config: ModelConfig, vocab_size: int, steps: int, mesh: Mesh) -> _
             jax.shard_map, mesh=mesh, axis_names=set(axes), check_vma=False
         )
         insert = over_devices(insert, in_specs=(whole, mine, mine), out_specs=mine)
+        choose_again = over_devices(
+            choose_again, in_specs=(whole, mine, mine, mine, mine), out_specs=(mine, mine)
+        )
         advance = over_devices(
             advance,
             in_specs=(whole, mine, mine, whole),
@@ -483,8 +585,10 @@ def _compiled(config: ModelConfig, vocab_size: int, steps: int, mesh: Mesh) -> _
     return _Compiled(
         prepare=jax.jit(lambda params: device.prepared(params, config)),
         insert=jax.jit(insert, donate_argnums=1),
+        choose_again=jax.jit(choose_again, donate_argnums=1),
         advance=jax.jit(advance, donate_argnums=1),
         copy=jax.jit(copy, donate_argnums=0),
+        score=jax.jit(score),
     )
 
 

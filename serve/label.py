@@ -24,7 +24,15 @@ from model.sampling import check_sampling
 from serve.engine import Engine
 from serve.labels import Labels, ideal, parse_ranking, ranked, read_prompts, typed_prompt
 from serve.load import load
-from serve.terminal import prepare_streams, read_line, say, write
+from serve.terminal import (
+    prepare_streams,
+    read_line,
+    read_stripped,
+    say,
+    show_answers,
+    show_prompt,
+    write,
+)
 from serve.turns import Bounds, Opening, Turns
 
 WORKDIR = flags.DEFINE_string("workdir", None, "The run's folder.")
@@ -160,8 +168,8 @@ class _Session:
         """Lets a prompt be typed, or where they come from a file, the last label be taken back."""
         if not self._typed:
             say("that was the last prompt: u goes back to it, Enter ends")
-            return "u" if _read("> ") == "u" else "q"
-        said = _read("prompt> ")
+            return "u" if read_stripped("> ") == "u" else "q"
+        said = read_stripped("prompt> ")
         if said is None or said in ("u", "q"):
             return said or "q"
         if said:
@@ -172,14 +180,11 @@ class _Session:
         """A label, or one of the letters s, u and q."""
         prompt = self._prompts[number]
         place = "" if self._typed else f" ({number + 1} of {len(self._prompts)})"
-        write(f"\n--- prompt{place}\n", sys.stdout)
-        for message in prompt["messages"]:
-            write(f"{message['role']}: {message['content']}\n", sys.stdout)
+        show_prompt(prompt["messages"], place)
         answers = self._sampled(number)
-        for place, answer in enumerate(answers, 1):
-            write(f"--- answer {place}\n{answer}\n", sys.stdout)
+        show_answers(answers)
         while True:
-            said = _read("> ")
+            said = read_stripped("> ")
             try:
                 if said is None or said in ("s", "u", "q"):
                     return said or "q"
@@ -206,17 +211,6 @@ class _Session:
                 say(f"no answers: {error}")
                 self._answers[number] = []
         return self._answers[number]
-
-
-def _read(prompt: str) -> str | None:
-    """A line without the space around it; None where there is no more."""
-    while True:
-        try:
-            return read_line(prompt).strip()
-        except KeyboardInterrupt:
-            write("\n", sys.stdout)
-        except EOFError:
-            return None
 
 
 def _read_answer() -> str:

@@ -5,16 +5,36 @@ import os
 import jax
 from jax.sharding import Mesh
 
-from model.sharding import make_mesh
+from model.parameters import parameters
+from model.quantize import quantized, quantized_declarations
+from model.sharding import make_mesh, shardings
 from train import trained
 from train.trained import Trained, read_config
 
-__all__ = ["Trained", "decoding_mesh", "load", "read_config"]
+__all__ = ["WEIGHTS", "Trained", "decoding_mesh", "load", "read_config"]
 
 
-def load(workdir: str | os.PathLike, stage: str = "base", mesh: Mesh | None = None) -> Trained:
-    """train.trained.load, onto `decoding_mesh()` where no mesh is given."""
-    return trained.load(workdir, stage, decoding_mesh() if mesh is None else mesh)
+# What the weights can be loaded as: as they are, or the layers' matrices quantised.
+WEIGHTS = ("float32", "int8")
+
+
+def load(
+    workdir: str | os.PathLike,
+    stage: str = "base",
+    mesh: Mesh | None = None,
+    weights: str = "float32",
+) -> Trained:
+    """train.trained.load, onto `decoding_mesh()` where no mesh is given.
+
+    Args:
+      weights: of WEIGHTS; "int8" as model.quantize makes them.
+    """
+    mesh = decoding_mesh() if mesh is None else mesh
+    found = trained.load(workdir, stage, mesh)
+    if weights == "float32":
+        return found
+    places = shardings(quantized_declarations(parameters(found.architecture)), mesh)
+    return found._replace(params=jax.jit(quantized, out_shardings=places)(found.params))
 
 
 def decoding_mesh(slots: int = 1) -> Mesh:

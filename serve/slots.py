@@ -13,11 +13,13 @@ from jax import Array
 from model import decode
 from model.config import ModelConfig
 from model.decode import Decoding
-from model.sampling import Sampling
+from model.sampling import Sampling, choose
 from model.transformer import empty_cache, hidden_states_cached, unstacked
 
 # Stop tokens that a slot itself knows. The engine looks for all of them; these save steps.
 STOPS = 4
+# The most likely tokens that can be asked for beside the one chosen.
+TOP = 20
 
 
 class Limits(NamedTuple):
@@ -64,13 +66,24 @@ class Written(NamedTuple):
     valid: Array
 
 
+class Top(NamedTuple):
+    """The most likely next tokens of every slot, likeliest first: [S, K] ids and log-probabilities
+    at temperature 1, K being TOP or, of smaller vocabularies, V."""
+
+    tokens: Array
+    log_probs: Array
+
+
 def prepared(params: dict[str, Any], config: ModelConfig) -> dict[str, Any]:
     """Parameters as decoding reads them: a layer at a time and in config.dtype already, since they
-    are read again for every token. Those of norms stay as they are: they are used in float32."""
+    are read again for every token. Those of norms and what is quantised stay as they are: norms and
+    scales are used in float32."""
 
     def cast(path: tuple[Any, ...], x: Array) -> Array:
-        of_norm = any(str(getattr(key, "key", "")).endswith("norm") for key in path)
-        return x if of_norm else x.astype(config.dtype)
+        names = [str(getattr(key, "key", "")) for key in path]
+        kept = names[-1] == "scale" or x.dtype == jnp.int8
+        kept = kept or any(name.endswith("norm") for name in names)
+        return x if kept else x.astype(config.dtype)
 
     return unstacked(jax.tree_util.tree_map_with_path(cast, params), config)
 
@@ -80,8 +93,9 @@ def empty_slots(config: ModelConfig, count: int, length: int) -> Slots:
     whole = jnp.zeros(count, jnp.int32)
     real = jnp.zeros(count, jnp.float32)
     keys = jax.vmap(jax.random.key)(jnp.zeros(count, jnp.uint32))
+    hidden = jnp.zeros((count, config.width), config.dtype)
     return Slots(
-        Decoding(empty_cache(config, count, length), whole, whole, keys, real),
+        Decoding(empty_cache(config, count, length), whole, whole, keys, real, hidden),
         Sampling(real, whole, real, real),
         Limits(whole, jnp.full((count, STOPS), -1, jnp.int32)),
         jnp.zeros(count, bool),
@@ -103,7 +117,7 @@ def insert(
     keys = jax.vmap(jax.random.key)(rows.seed)
     position = rows.start + rows.count
     token, log_prob = decode.choose_next(params, last, position, keys, rows.settings, vocab_size)
-    chosen = Decoding(None, token, position, keys, log_prob)
+    chosen = Decoding(None, token, position, keys, log_prob, last)
     new = Slots(chosen, rows.settings, rows.limits, rows.final)
     target = jnp.where(rows.count > 0, rows.slot, len(slots.running))
     slots = jax.tree.map(
@@ -119,6 +133,43 @@ def copy(slots: Slots, source: Array, target: Array) -> Slots:
     is changed."""
     cache = jax.tree.map(lambda x: x.at[target].set(x[source], mode="drop"), slots.decoding.cache)
     return slots._replace(decoding=slots.decoding._replace(cache=cache))
+
+
+def choose_again(
+    params: dict[str, Any],
+    slots: Slots,
+    bias: Array,
+    biased: Array,
+    ranked: Array,
+    vocab_size: int,
+) -> tuple[Slots, Top]:
+    """Chooses the token that is to be handed out next anew in the slots `biased` [S], `bias` [S, V]
+    being added to their logits, and looks up the most likely ones where `ranked` [S].
+
+    Log-probabilities stay those of the model, without the bias.
+    """
+    now = slots.decoding
+    scores = decode.token_logits(params, now.hidden, vocab_size)  # [S, V]
+    draws = jax.vmap(jax.random.fold_in)(now.keys, now.position)
+    token, _ = choose(scores + bias, draws, slots.settings)
+    token = jnp.where(biased, token, now.token)
+    log_probs = jax.nn.log_softmax(scores)
+    log_prob = jnp.take_along_axis(log_probs, token[:, None], axis=-1)[:, 0]
+    # To the last bit that of the same token among the most likely ones.
+    log_prob = jnp.where(biased | ranked, log_prob, now.log_prob)
+    chosen = now._replace(token=token, log_prob=log_prob)
+    return slots._replace(decoding=chosen), top_tokens(log_probs, ranked)
+
+
+def top_tokens(log_probs: Array, ranked: Array) -> Top:
+    """The largest of [..., V] log-probabilities; zeros where no row is `ranked`."""
+    K = min(TOP, log_probs.shape[-1])
+    shape = (*log_probs.shape[:-1], K)
+    nothing = Top(jnp.zeros(shape, jnp.int32), jnp.zeros(shape, log_probs.dtype))
+    # Sorting is slow on a CPU: only where somebody asks.
+    return jax.lax.cond(
+        jnp.any(ranked), lambda x: Top(*jax.lax.top_k(x, K)[::-1]), lambda x: nothing, log_probs
+    )
 
 
 def advance(
@@ -153,6 +204,7 @@ def advance(
             jnp.where(running, then.position, now.position),
             now.keys,
             jnp.where(running, then.log_prob, now.log_prob),
+            jnp.where(running[:, None], then.hidden, now.hidden),
         )
         return slots._replace(decoding=decoding, running=running), written
 

@@ -4,7 +4,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TextIO
 
 from serve.turns import Event
@@ -59,6 +59,30 @@ def read_line(prompt: str) -> str:
     import readline  # noqa: F401 - gives input() line editing and history
 
     return input(prompt)
+
+
+def read_stripped(prompt: str) -> str | None:
+    """A line without the space around it; None where there is no more. Ctrl-C begins it anew."""
+    while True:
+        try:
+            return read_line(prompt).strip()
+        except KeyboardInterrupt:
+            write("\n", sys.stdout)
+        except EOFError:
+            return None
+
+
+def show_prompt(messages: Sequence[dict], place: str) -> None:
+    """Shows a conversation that is to be answered. `place`: which one it is, " (3 of 10)"."""
+    write(f"\n--- prompt{place}\n", sys.stdout)
+    for message in messages:
+        write(f"{message['role']}: {message['content']}\n", sys.stdout)
+
+
+def show_answers(answers: Sequence[str]) -> None:
+    """Shows answers, numbered from 1."""
+    for number, answer in enumerate(answers, 1):
+        write(f"--- answer {number}\n{answer}\n", sys.stdout)
 
 
 @contextlib.contextmanager

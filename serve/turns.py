@@ -15,14 +15,14 @@ import concurrent.futures
 import dataclasses
 import os
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from data.conversations import END, next_turn_ids, parse_assistant, tool_response_ids
 from data.encoding import Tokenizer
 from data.errors import InputError
-from serve.engine import Completion, Engine, Request
+from serve.engine import Bias, Completion, Engine, Request
 from serve.pieces import Pieces
 from serve.tools.tool import Tool, call_tool
 
@@ -55,7 +55,12 @@ class Opening:
 
     Attributes:
         prompt: [P] int32, from data.conversations.prompt_ids or `next_prompt`.
-        seed, temperature, top_k, top_p, min_p: see serve.engine.Request.
+        seed, temperature, top_k, top_p, min_p, bias: see serve.engine.Request.
+        bounds: None: those that all turns have.
+        tools: None: those that all turns have.
+        elsewhere: names of tools that whoever opened the turn runs: a message that calls one of
+            them ends it.
+        top: asks for "tokens" events, with so many of the most likely tokens; None: there are none.
     """
 
     prompt: np.ndarray
@@ -64,6 +69,19 @@ class Opening:
     top_k: int = 0
     top_p: float = 1.0
     min_p: float = 0.0
+    bias: Bias | None = None
+    bounds: Bounds | None = None
+    tools: tuple[Tool, ...] | None = None
+    elsewhere: frozenset[str] = frozenset()
+    top: int | None = None
+
+
+class Scored(NamedTuple):
+    """A token that was written, its log-probability, and the most likely ones in its place."""
+
+    token: int
+    log_prob: float
+    top: Sequence[tuple[int, float]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +90,8 @@ class Event:
 
     Attributes:
         kind: "text" or "thinking", a piece of it as it comes; "call", a whole tool call; "result",
-            what it returned; "end", the turn is over.
+            what it returned; "tokens", those behind the pieces and calls that follow; "end", the
+            turn is over.
         text: of text, thinking and result; of an end, its finish_reason.
         call: of a call, as data.conversations.parse_assistant gives it.
     """
@@ -80,6 +99,7 @@ class Event:
     kind: str
     text: str = ""
     call: dict[str, Any] | None = None
+    tokens: tuple[Scored, ...] = ()
 
 
 @dataclasses.dataclass(eq=False)
@@ -222,7 +242,6 @@ class Turns:
 
     def step(self) -> list[tuple[Turn, Event]]:
         """Lets every turn go on a little, and says what happened."""
-        events: list[tuple[Turn, Event]] = []
         running = [result for turn in self._turns for result in turn.results]
         if self._in_step:
             concurrent.futures.wait(running)
@@ -232,6 +251,11 @@ class Turns:
             concurrent.futures.wait(
                 running, _WAIT_SECONDS, return_when=concurrent.futures.FIRST_COMPLETED
             )
+        return self.look()
+
+    def look(self) -> list[tuple[Turn, Event]]:
+        """What has happened, for a caller who steps the engine; begins what follows from it."""
+        events: list[tuple[Turn, Event]] = []
         for turn in self._turns:
             happened = self._look(turn)
             events += [(turn, event) for event in happened]
@@ -263,28 +287,42 @@ class Turns:
         context = np.concatenate([trajectory.prompt, np.asarray(trajectory.tokens, np.int32)])
         request = Request(
             prompt=context,
-            max_tokens=min(self._bounds.tokens, self._left(turn)),
+            max_tokens=min(self._bounds_of(turn).tokens, self._left(turn)),
             temperature=opening.temperature,
             top_k=opening.top_k,
             top_p=opening.top_p,
             min_p=opening.min_p,
             seed=opening.seed,
             stop=self._stops,
+            bias=opening.bias,
+            top=opening.top or 0,
         )
         turn.completion, turn.seen = self._engine.submit(request), 0
         turn.pieces = Pieces(self._tokenizer)
 
+    def _bounds_of(self, turn: Turn) -> Bounds:
+        return turn.opening.bounds or self._bounds
+
+    def _tools_of(self, turn: Turn) -> tuple[Tool, ...]:
+        return self._tools if turn.opening.tools is None else turn.opening.tools
+
     def _left(self, turn: Turn) -> int:
-        return self._bounds.total_tokens - len(turn.trajectory.tokens)
+        return self._bounds_of(turn).total_tokens - len(turn.trajectory.tokens)
 
     def _pieces(self, turn: Turn) -> list[Event]:
         """The text of the tokens that have come since the last look."""
-        new = turn.completion.tokens[turn.seen :]
+        completion, start = turn.completion, turn.seen
+        new = completion.tokens[start:]
         turn.seen += len(new)
         pieces = [*turn.pieces.add(token for token in new if token not in self._stops)]
-        if turn.completion.finish_reason:
+        if completion.finish_reason:
             pieces += turn.pieces.end()
-        return [Event(piece.kind, piece.text) for piece in pieces]
+        events = [Event(piece.kind, piece.text) for piece in pieces]
+        if turn.opening.top is None or not new:
+            return events
+        top = completion.top[start:] or [()] * len(new)
+        scored = map(Scored, new, completion.log_probs[start:], top)
+        return [Event("tokens", tokens=tuple(scored)), *events]
 
     def _take(self, turn: Turn) -> dict[str, Any]:
         """Puts what the model has written into the trajectory; the message that it is."""
@@ -303,19 +341,23 @@ class Turns:
         if completion.tokens[-1:] != [self._end] or not calls:
             trajectory.finish_reason = completion.finish_reason
             return [Event("call", call=call) for call in calls]
-        if not self._tools:
+        tools, most = self._tools_of(turn), self._bounds_of(turn).calls
+        names = {call.get("function", {}).get("name") for call in calls}
+        if not tools or names & turn.opening.elsewhere:
             trajectory.finish_reason = "tool_calls"
-        elif trajectory.calls > self._bounds.calls:
+        elif trajectory.calls > most:
             trajectory.finish_reason = "calls"
         else:
             for number, call in enumerate(calls, trajectory.calls):
-                turn.results.append(self._run(call, allowed=number < self._bounds.calls))
+                turn.results.append(self._run(tools, call, allowed=number < most))
             trajectory.calls += len(calls)
         return [Event("call", call=call) for call in calls]
 
-    def _run(self, call: dict[str, Any], allowed: bool) -> concurrent.futures.Future[str]:
+    def _run(
+        self, tools: Sequence[Tool], call: dict[str, Any], allowed: bool
+    ) -> concurrent.futures.Future[str]:
         if allowed:
-            return self._threads.submit(call_tool, self._tools, call)
+            return self._threads.submit(call_tool, tools, call)
         refused: concurrent.futures.Future[str] = concurrent.futures.Future()
         refused.set_result(NO_CALLS_LEFT)
         return refused
@@ -324,7 +366,7 @@ class Turns:
         """Appends what the tools have returned, and has the model go on."""
         trajectory, calls = turn.trajectory, turn.trajectory.messages[-1]["tool_calls"]
         texts = [
-            first_tokens(self._tokenizer, result.result(), self._bounds.result_tokens)
+            first_tokens(self._tokenizer, result.result(), self._bounds_of(turn).result_tokens)
             for result in turn.results
         ]
         turn.results = []

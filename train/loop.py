@@ -94,7 +94,8 @@ def run(plan: Plan, folder: pathlib.Path, mesh: Mesh, config: ConfigDict) -> tup
     Returns:
       The last state, and the figures of the last evaluation with "tokens_per_second",
       "peak_fraction" (plan.flops per second of stepping over plan.peak; evaluation, saving and
-      compilation left out) and "seconds" (all of them, over every start of the run).
+      compilation left out), "flops" (those of all steps, where the plan knows them) and "seconds"
+      (all of them, over every start of the run).
 
     Raises:
       Stopped: SIGTERM or SIGINT came; the state is saved.
@@ -147,7 +148,8 @@ def run(plan: Plan, folder: pathlib.Path, mesh: Mesh, config: ConfigDict) -> tup
                     raise Stopped(step, signum)
     if last is None:  # it was killed between its last save and the end
         last = plan.evaluate(state, True)
-    return state, last | _speed(plan, clock) | {"seconds": clock.seconds()}
+    cost = {"flops": plan.steps * plan.flops} if plan.flops else {}
+    return state, last | _speed(plan, clock) | cost | {"seconds": clock.seconds()}
 
 
 def _evaluated(plan: Plan, state: State, final: bool) -> tuple[dict[str, float], State]:

@@ -3,9 +3,10 @@
     python -m train.main --config=configs/laptop.py
     python -m train.main --config=configs/gpt_small.py:smoke --workdir=runs/try --config.seed=1
 
-A run may be stopped at any moment (Ctrl-C, SIGTERM, a power cut); the same command goes on. On
-several hosts, start the same command on each with --distributed; the workdir must be one that all
-of them see.
+A run may be stopped at any moment (Ctrl-C, SIGTERM, a power cut); the same command goes on. Each
+stage is announced, with its seconds when it ends; at the end stands what can be done with the run.
+On several hosts, start the same command on each with --distributed; the workdir must be one that
+all of them see.
 
 Exit status: 0 done, 1 the loss diverged, 2 something in the call or the input must be put right,
 128 + n stopped by signal n with everything saved.
@@ -17,6 +18,7 @@ import os
 import pathlib
 import re
 import sys
+from contextlib import nullcontext
 from typing import Any
 
 import jax
@@ -25,7 +27,9 @@ from ml_collections import ConfigDict, config_flags
 
 from data.errors import InputError, one_line_errors
 from data.run_folder import write_atomically
+from train import memory, progress
 from train.loop import Diverged, Stopped
+from train.next_steps import next_steps
 
 CONFIG = config_flags.DEFINE_config_file("config", help_string="A file of configs/, with :variant.")
 WORKDIR = flags.DEFINE_string("workdir", None, "The run's folder; runs/<config.name> if not given.")
@@ -47,22 +51,30 @@ def run(config: ConfigDict, workdir: str) -> None:
     A stage is the name of a module; "train.sft:sft=sft_again" runs it with the section
     config.sft_again in the place of config.sft, so that one module may be several stages.
     """
-    for name in config.stages:
-        module, _, exchange = name.partition(":")
-        try:
-            stage = importlib.import_module(module)
-        except ModuleNotFoundError as error:
-            if error.name is None or not module.startswith(error.name):
-                raise
-            raise InputError(
-                f"config.stages names {module!r}, which is no module of this project"
-            ) from error
-        if not name.startswith("data.") or jax.process_index() == 0:
-            stage.run(_exchanged(config, name, exchange), workdir)
-        if jax.process_count() > 1:
-            from jax.experimental import multihost_utils
+    lead = jax.process_index() == 0
+    with memory.watched() as peak_gb:
+        for number, name in enumerate(config.stages, start=1):
+            said = f"stage {number} of {len(config.stages)}: {name}"
+            with progress.stage(workdir, name, said, peak_gb) if lead else nullcontext():
+                _run_stage(config, workdir, name)
 
-            multihost_utils.sync_global_devices(name)
+
+def _run_stage(config: ConfigDict, workdir: str, name: str) -> None:
+    module, _, exchange = name.partition(":")
+    try:
+        stage = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or not module.startswith(error.name):
+            raise
+        raise InputError(
+            f"config.stages names {module!r}, which is no module of this project"
+        ) from error
+    if not name.startswith("data.") or jax.process_index() == 0:
+        stage.run(_exchanged(config, name, exchange), workdir)
+    if jax.process_count() > 1:
+        from jax.experimental import multihost_utils
+
+        multihost_utils.sync_global_devices(name)
 
 
 def _exchanged(config: ConfigDict, stage: str, exchange: str) -> ConfigDict:
@@ -166,6 +178,9 @@ def main(argv: list[str]) -> None:
         except Stopped as stopped:
             print(stopped, file=sys.stderr)
             sys.exit(128 + stopped.signum)
+        if jax.process_index() == 0:
+            name = config_flags.get_config_filename(flags.FLAGS["config"])
+            print(next_steps(workdir, name), flush=True)
 
 
 if __name__ == "__main__":

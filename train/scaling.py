@@ -10,6 +10,9 @@ from model.attention import fastest_backend
 from model.config import ModelConfig, from_mapping
 from model.parameters import count
 
+# Keys of `model` that change how it is computed, and not what it is.
+COMPUTED = ("dtype", "attention", "remat", "scan", "loss_chunk")
+
 _VOCAB_MULTIPLE = 64  # divides over any tensor axis in use
 
 
@@ -33,7 +36,7 @@ def resolve(
     config = config.copy_and_resolve_references().unlock()
     model, train = config.model, config.train
     if model.vocab_size is None:
-        model.vocab_size = -(-vocab_size // _VOCAB_MULTIPLE) * _VOCAB_MULTIPLE
+        model.vocab_size = padded_vocab_size(vocab_size)
     if model.vocab_size < vocab_size:
         raise InputError(
             f"model.vocab_size is {model.vocab_size}, but the tokenizer has {vocab_size} tokens; "
@@ -66,3 +69,8 @@ def resolve(
     if config.checkpoint.steps is None:
         config.checkpoint.steps = max(1, train.steps // 20)
     return config.lock(), architecture
+
+
+def padded_vocab_size(vocab_size: int) -> int:
+    """Rows of the embedding for a tokenizer of so many tokens."""
+    return -(-vocab_size // _VOCAB_MULTIPLE) * _VOCAB_MULTIPLE

@@ -26,6 +26,7 @@ from model.sharding import make_mesh
 from train import loop, state, watch
 from train.gradients import Metrics
 from train.peak import matmul_peak
+from train.scaling import COMPUTED
 
 
 def run(
@@ -72,7 +73,7 @@ def fine_tuning(
       context: tokens a row.
       epoch: rows until everything has been seen once.
     """
-    result = config.copy_and_resolve_references().unlock()
+    result = starting_from(base, config)
     train = result.train
     train.context = context
     train.batch = section.batch or base.train.batch
@@ -85,6 +86,17 @@ def fine_tuning(
     train.average = 0.0
     if config.checkpoint.folder:
         result.checkpoint.folder = os.path.join(config.checkpoint.folder, section.name)
+    return result
+
+
+def starting_from(base: ConfigDict, config: ConfigDict) -> ConfigDict:
+    """The run's config, open to change, with the model of the stage that is started from.
+
+    That may be another's, imported; how it is computed is this run's to say.
+    """
+    result = config.copy_and_resolve_references().unlock()
+    computed = {key: config.model[key] for key in COMPUTED}
+    result.model = ConfigDict(base.model.to_dict() | computed)
     return result
 
 

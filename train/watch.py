@@ -31,7 +31,8 @@ class Watch:
         from tensorboardX import SummaryWriter
 
         self._path = folder / "metrics.jsonl"
-        kept = [line for line in records(self._path) if line["step"] <= start]
+        # A run without a checkpoint begins anew, and evaluates before its first step again.
+        kept = [line for line in records(self._path) if start and line["step"] <= start]
         self._path.write_text("".join(json.dumps(line) + "\n" for line in kept))
         self._file = self._path.open("a")
         self._events = SummaryWriter(str(folder / "events"), purge_step=start + 1)
@@ -81,7 +82,7 @@ def records(path: pathlib.Path) -> list[dict[str, Any]]:
     """The records of a metrics.jsonl, without a last line that a kill cut short."""
     if not path.exists():
         return []
-    lines = path.read_text().split("\n")[:-1]
+    lines = path.read_text(encoding="utf-8").split("\n")[:-1]
     return [json.loads(line) for line in lines]
 
 

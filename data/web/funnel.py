@@ -4,7 +4,10 @@ import collections
 import dataclasses
 import io
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 # Pages of every step that the report shows; the first in reading order, so that they are the same
 # however the work was shared out.
@@ -144,10 +147,24 @@ def picture(account: dict[str, Any]) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
+    figure = Figure(figsize=size(account), layout="constrained")
+    FigureCanvasAgg(figure)
+    draw(figure, account)
+    png = io.BytesIO()
+    # No version and no time of writing in the file: the same account gives the same bytes.
+    figure.savefig(png, dpi=120, metadata={"Software": None})
+    return png.getvalue()
+
+
+def size(account: dict[str, Any]) -> tuple[float, float]:
+    """Width and height in inches that the picture needs."""
+    return 11, 0.36 * len(account["funnel"]) + 1.4
+
+
+def draw(figure: "Figure", account: dict[str, Any]) -> None:
+    """Draws the funnel on an empty figure."""
     rows = account["funnel"]
     names = [row["step"].replace("_", " ") for row in rows]
-    figure = Figure(figsize=(11, 0.36 * len(rows) + 1.4), layout="constrained")
-    FigureCanvasAgg(figure)
     units = (
         ("pages", "pages", "#4269d0"),
         ("bytes", "bytes (HTML, then text)", "#efb118"),
@@ -163,10 +180,6 @@ def picture(account: dict[str, Any]) -> bytes:
         for place, value in enumerate(values):
             axes.text(value, place, f" {_short(value)}", va="center", fontsize=8)
     figure.axes[0].invert_yaxis()
-    png = io.BytesIO()
-    # No version and no time of writing in the file: the same account gives the same bytes.
-    figure.savefig(png, dpi=120, metadata={"Software": None})
-    return png.getvalue()
 
 
 def _short(value: int) -> str:

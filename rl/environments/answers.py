@@ -7,7 +7,7 @@ for.
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from fractions import Fraction
 
 from data.world.chat import grade
@@ -84,6 +84,16 @@ def text_fault(problem: Problem, text: str) -> str:
     """Whether the answer is facts["answer"], case, white space and what stands around it aside."""
     said, expected = (_plain(after_marker(one)) for one in (text, problem.facts["answer"]))
     return "" if said == expected else "another answer"
+
+
+def normalised(problem: Problem, text: str | None) -> Hashable | None:
+    """What an answer comes to, the same for answers that say the same: a number where one is
+    expected, otherwise its words. None: it is refused unread, or says no number."""
+    if refusal(text):
+        return None
+    if is_number(problem.facts["answer"]):
+        return number(text)
+    return _plain(after_marker(text))
 
 
 def _plain(text: str) -> str:

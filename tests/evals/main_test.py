@@ -49,6 +49,17 @@ class MainTest(absltest.TestCase):
         ]
         self.assertEqual(out, "".join(lines))
 
+    def test_weights_in_int8_have_figures_of_their_own(self):
+        recorded = json.loads((RUN / "report.json").read_text())
+        self.addCleanup((RUN / "report.json").write_text, json.dumps(recorded))
+        out, errors = start(f"--workdir={RUN}", "--weights=int8").communicate(timeout=120)
+        self.assertEqual(errors, "")
+        found = json.loads((RUN / "report.json").read_text())
+        self.assertEqual({name: found[name] for name in recorded}, recorded)
+        self.assertIn(f"base/bits_per_byte_int8 {found['base/bits_per_byte_int8']:.6f}\n", out)
+        cost = found["base/bits_per_byte_int8"] - recorded["base/bits_per_byte"]
+        self.assertBetween(abs(cost), 1e-7, 1e-2)
+
     def test_a_text_is_measured_and_not_recorded(self):
         recorded = (RUN / "report.json").read_text()
         text = small_run.folder() / "held_out.txt"

@@ -13,6 +13,7 @@ from model.config import ModelConfig, from_mapping
 from model.losses import token_log_probs
 from model.parameters import parameters, shapes, unembedding
 from model.transformer import hidden_states, logits
+from serve import hugging_face
 
 try:
     import torch
@@ -41,84 +42,23 @@ SCALING = {
 }
 
 
-def llama_parameters(state: Mapping[str, np.ndarray], config: ModelConfig) -> dict[str, Any]:
-    """Our tree from the state dict of a Qwen3ForCausalLM or LlamaForCausalLM."""
-
-    def stack(name: str) -> np.ndarray:
-        return np.stack([state[f"model.layers.{i}.{name}.weight"] for i in range(config.layers)])
-
-    def linear(name: str) -> dict[str, np.ndarray]:
-        return {"weight": stack(name).swapaxes(1, 2)}  # theirs is [out, in]
-
-    attention = {
-        "norm": {"scale": stack("input_layernorm")},
-        "query": linear("self_attn.q_proj"),
-        "key": linear("self_attn.k_proj"),
-        "value": linear("self_attn.v_proj"),
-        "output": linear("self_attn.o_proj"),
-    }
-    if config.qk_norm:
-        attention["query_norm"] = {"scale": stack("self_attn.q_norm")}
-        attention["key_norm"] = {"scale": stack("self_attn.k_norm")}
-    mlp = {
-        "norm": {"scale": stack("post_attention_layernorm")},
-        "gate": linear("mlp.gate_proj"),
-        "up": linear("mlp.up_proj"),
-        "down": linear("mlp.down_proj"),
-    }
-    tree = {
-        "embedding": state["model.embed_tokens.weight"],
-        "layers": {"attention": attention, "mlp": mlp},
-        "norm": {"scale": state["model.norm.weight"]},
-    }
-    if not config.tied:
-        tree["unembedding"] = state["lm_head.weight"]
-    return tree
+def our_parameters(state: Mapping[str, np.ndarray], config: ModelConfig) -> dict[str, Any]:
+    """Our tree from the state dict of one of their models."""
+    params = hugging_face.empty(config)
+    for tensor, name in hugging_face.names_to_read(config, set(state), "the model").items():
+        hugging_face.fill(params, tensor, state[name])
+    return params
 
 
-def gpt2_parameters(state: Mapping[str, np.ndarray], config: ModelConfig) -> dict[str, Any]:
-    """Our tree from the state dict of a GPT2LMHeadModel."""
-
-    def stack(name: str) -> np.ndarray:
-        return np.stack([state[f"transformer.h.{i}.{name}"] for i in range(config.layers)])
-
-    def linear(name: str) -> dict[str, np.ndarray]:  # Conv1D: [in, out], as ours
-        return {"weight": stack(name + ".weight"), "bias": stack(name + ".bias")}
-
-    def norm(name: str) -> dict[str, np.ndarray]:
-        return {"scale": stack(name + ".weight"), "bias": stack(name + ".bias")}
-
-    fused = linear("attn.c_attn")
-    parts = {name: np.split(array, 3, axis=-1) for name, array in fused.items()}
-    attention = {"norm": norm("ln_1"), "output": linear("attn.c_proj")}
-    for i, name in enumerate(("query", "key", "value")):
-        attention[name] = {leaf: arrays[i] for leaf, arrays in parts.items()}
-    tree = {
-        "embedding": state["transformer.wte.weight"],
-        "positions": state["transformer.wpe.weight"],
-        "layers": {
-            "attention": attention,
-            "mlp": {"norm": norm("ln_2"), "up": linear("mlp.c_fc"), "down": linear("mlp.c_proj")},
-        },
-        "norm": {
-            "scale": state["transformer.ln_f.weight"],
-            "bias": state["transformer.ln_f.bias"],
-        },
-    }
-    if not config.tied:
-        tree["unembedding"] = state["lm_head.weight"]
-    return tree
-
-
-def qwen3(tied: bool) -> tuple[Any, ModelConfig, Any]:
+def qwen3(tied: bool) -> tuple[Any, ModelConfig]:
     config = from_mapping(SIZES | {"family": "qwen3", "tied": tied, "rope_theta": 1e6})
     theirs = transformers.Qwen3Config(
         **_llama_sizes(config), rope_parameters={"rope_type": "default", "rope_theta": 1e6}
     )
-    return transformers.Qwen3ForCausalLM(theirs), config, llama_parameters
+    return transformers.Qwen3ForCausalLM(theirs), config
 
 
-def llama3(tied: bool) -> tuple[Any, ModelConfig, Any]:
+def llama3(tied: bool) -> tuple[Any, ModelConfig]:
     config = from_mapping(SIZES | {"family": "llama3", "tied": tied, "rope_scaling": SCALING})
     theirs = transformers.LlamaConfig(
         **_llama_sizes(config),
@@ -131,10 +71,10 @@ def llama3(tied: bool) -> tuple[Any, ModelConfig, Any]:
             "original_max_position_embeddings": SCALING["original_context"],
         },
     )
-    return transformers.LlamaForCausalLM(theirs), config, llama_parameters
+    return transformers.LlamaForCausalLM(theirs), config
 
 
-def gpt2(tied: bool) -> tuple[Any, ModelConfig, Any]:
+def gpt2(tied: bool) -> tuple[Any, ModelConfig]:
     sizes = SIZES | {"kv_heads": 4, "head_dim": 12}
     config = from_mapping(sizes | {"family": "gpt2", "tied": tied})
     theirs = transformers.GPT2Config(
@@ -151,7 +91,7 @@ def gpt2(tied: bool) -> tuple[Any, ModelConfig, Any]:
         embd_pdrop=0.0,
         attn_pdrop=0.0,
     )
-    return transformers.GPT2LMHeadModel(theirs), config, gpt2_parameters
+    return transformers.GPT2LMHeadModel(theirs), config
 
 
 def _llama_sizes(config: ModelConfig) -> dict[str, Any]:
@@ -185,7 +125,7 @@ def _randomise(model: Any) -> None:
 class HuggingFaceTest(parameterized.TestCase):
     @parameterized.product(family=(qwen3, llama3, gpt2), tied=(True, False))
     def test_logits_and_gradients_equal_those_of_transformers(self, family, tied):
-        model, config, convert = family(tied)
+        model, config = family(tied)
         _randomise(model)
         random = np.random.default_rng(0)
         tokens = random.integers(0, config.vocab_size, (B, T + 1))
@@ -199,7 +139,7 @@ class HuggingFaceTest(parameterized.TestCase):
         values = {name: p.detach().numpy() for name, p in model.named_parameters()}
         slopes = {name: p.grad.numpy() for name, p in model.named_parameters()}
 
-        params = jax.tree.map(jnp.asarray, convert(values, config))
+        params = jax.tree.map(jnp.asarray, our_parameters(values, config))
         self.assertEqual(jax.tree.map(jnp.shape, params), _shapes(config))
 
         def forward(params):
@@ -212,7 +152,7 @@ class HuggingFaceTest(parameterized.TestCase):
         np.testing.assert_allclose(our_logits, their_logits.detach(), rtol=0, atol=1e-4)
         self.assertAlmostEqual(float(loss), cross_entropy.item(), delta=1e-5)
         # The mapping is linear, so what takes weights to weights takes gradients to gradients.
-        expected = convert(slopes, config)
+        expected = our_parameters(slopes, config)
         self.assertEqual(jax.tree.structure(gradient), jax.tree.structure(expected))
         jax.tree.map(
             lambda ours, theirs: np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5),

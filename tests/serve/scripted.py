@@ -15,6 +15,10 @@ class Scripted:
         self._reply, self._writing = reply, []
         self.prompts = []
 
+    @property
+    def busy(self):
+        return any(not completion.finish_reason for completion, *_ in self._writing)
+
     def submit(self, request):
         if len(request.prompt) >= self.length:
             raise InputError("the prompt is too long")

@@ -1,5 +1,5 @@
-"""The chat or the labelling with a model that goes by a script, for tests that drive it from
-outside.
+"""The chat, the labelling or the server with a model that goes by a script, for tests that drive it
+from outside.
 
     python -m tests.serve.scripted_program serve.chat --workdir=. ...
 
@@ -41,13 +41,16 @@ DRAWN = ("A cat.", "A mat.", "  A cat.\n", "A dog.", "\x1b[31mA bird.", "A cat."
 class ScriptedEngine(Scripted):
     """Takes the place of serve.engine.Engine; writes slowly enough to be interrupted."""
 
-    def __init__(self, params, architecture, tokenizer, slots=1, steps=1):
+    def __init__(self, params, architecture, tokenizer, slots=1, length=None, steps=1):
         super().__init__(self.said, length=int(os.environ.get("SCRIPTED_LENGTH", 4096)))
         self._start, self._seed = tokenizer.special[START], 0
 
     def submit(self, request):
         self._seed = request.seed
         return super().submit(request)
+
+    def warm_up(self):
+        pass
 
     def step(self):
         time.sleep(0.002)
@@ -72,7 +75,7 @@ class ScriptedEngine(Scripted):
         return REPLIES.get(last, f"You said {len(last)} characters.{END}")
 
 
-def trained(workdir, stage):
+def trained(workdir, stage, weights="float32"):
     """Takes the place of serve.load.load."""
     return Trained({}, None, small_model.tokenizer(), get_config(), 7)
 

@@ -91,6 +91,7 @@ class WholeRunTest(absltest.TestCase):
         cls.seconds = time.monotonic() - begun
         if done.returncode:
             raise AssertionError(done.stderr)
+        cls.printed = done.stdout
 
     def start(self, workdir: pathlib.Path, *settings: str) -> subprocess.Popen:
         return subprocess.Popen(
@@ -115,10 +116,37 @@ class WholeRunTest(absltest.TestCase):
         self.assertTrue(list((self.whole / "base" / "events").iterdir()))
         self.assertIn("=== step 40", (self.whole / "base" / "samples.txt").read_text())
 
+    def test_stages_are_announced_and_accounted_for(self):
+        lines = self.printed.splitlines()
+        for number, name in enumerate(("data.tokenizer", "data.tokens", "train.pretrain"), 1):
+            said = f"stage {number} of 3: {name}"
+            self.assertEqual(lines.count(said), 1)
+            done = [line for line in lines if line.startswith(f"{said}: ")]
+            self.assertLen(done, 1)
+            self.assertRegex(done[0], r": done in [\d,.]+ s$")
+        report = json.loads((self.whole / "report.json").read_text())
+        seconds = [value for name, value in report.items() if name.startswith("seconds/")]
+        self.assertLen(seconds, 3)
+        self.assertAlmostEqual(report["total/seconds"], sum(seconds))
+        self.assertLess(report["total/seconds"], self.seconds)
+        self.assertGreater(report["seconds/train.pretrain"], report["base/seconds"])
+        self.assertEqual(report["total/flops"], report["base/flops"])
+        # 40 steps of 8 rows of 32 tokens, 6 and more for each of some thousands of weights.
+        self.assertBetween(report["base/flops"], 40 * 8 * 32 * 6 * 5e3, 40 * 8 * 32 * 6 * 1e5)
+        self.assertBetween(report["total/peak_memory_gb"], 0.1, 20)
+
+    def test_says_what_can_be_done_with_the_run(self):
+        self.assertIn(f"-m serve.chat --workdir={self.whole} --base --prompt=", self.printed)
+        self.assertNotRegex(self.printed, rf"serve.chat --workdir={self.whole}\n")  # no chat stage
+        self.assertIn("--config.sft.start=base", self.printed)
+
     def test_done_runs_are_left_alone(self):
         before = (self.whole / "base" / "metrics.jsonl").stat().st_mtime_ns
+        report = (self.whole / "report.json").read_bytes()
         again = run(f"--config.data.source={self.text}", f"--workdir={self.whole}")
         self.assertEqual(again.returncode, 0, again.stderr)
+        self.assertIn("stage 2 of 3: data.tokens: was done before", again.stdout)
+        self.assertEqual((self.whole / "report.json").read_bytes(), report)
         self.assertEqual((self.whole / "base" / "metrics.jsonl").stat().st_mtime_ns, before)
 
     def test_killed_at_random_moments_ends_with_the_same_bits(self):

@@ -181,6 +181,17 @@ class RunTest(absltest.TestCase):
         base = load(self.whole, "base").config
         self.assertEqual(sft.stage_config(config, base, 33.0).train.steps, 11)  # 82.5 rows of 8
 
+    def test_the_model_is_the_one_it_starts_from(self):
+        """An imported model has sizes that no config names; how it is computed the config says."""
+        config = self.config.copy_and_resolve_references()
+        config.model.depth, config.model.dtype = 3, "bfloat16"
+        base = load(self.whole, "base").config.copy_and_resolve_references().unlock()
+        base.model.rope_scaling = {"factor": 8.0, "original_context": 64}
+        model = sft.stage_config(config, base, 10).model
+        self.assertEqual((model.layers, model.width, model.dtype), (None, None, "bfloat16"))
+        self.assertEqual(model.depth, 1)
+        self.assertEqual(model.rope_scaling.factor, 8.0)
+
     def test_what_is_missing_is_said(self):
         workdir = self.copy()
         shutil.rmtree(workdir / "chat_data")

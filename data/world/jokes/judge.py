@@ -230,9 +230,8 @@ _CARELESS = 0.03  # how often an ordering is by chance
 
 
 def true_ranking(prompt: str, texts: Sequence[str]) -> list[list[int]]:
-    """The places of the texts, the best first; those worth the same to half a point stand together:
-    which of two shuffled texts is the better one is no judgement."""
-    return _grouped([round(2 * gold(prompt, text)) for text in texts])
+    """The places of the texts, the best first; those worth the same stand together."""
+    return _grouped([gold(prompt, text) for text in texts])
 
 
 def ranking(draw: Draw, prompt: str, texts: Sequence[str]) -> list[list[int]]:

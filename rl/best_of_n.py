@@ -1,0 +1,279 @@
+"""What trying several times gains at inference: stage config.best_of_n.name.
+
+A model answers each held-out problem of an environment N times. From these, for every n of
+config.best_of_n.n, the share of problems that come out right if of n answers is taken
+
+    mean      any one: the same for every n
+    majority  the one that most of them agree on (Wang et al. 2022, arXiv 2203.11171)
+    reward    the one that a reward model scores highest (where config.best_of_n.reward names one)
+    pass      a right one, if there is one: what no choice can exceed (pass@n)
+
+Figures go into the report, as best_of_n/majority_8; the folder has accuracy.png and every answer,
+readable, with its vote and score, in answers.jsonl. A run that is stopped begins anew.
+"""
+
+import collections
+import dataclasses
+import json
+import math
+import pathlib
+import time
+from collections.abc import Hashable, Sequence
+
+import numpy as np
+from ml_collections import ConfigDict
+
+from data.errors import InputError
+from data.run_folder import is_done, mark_done, record, write_atomically
+from evals import answers
+from model.sampling import check_sampling
+from rl.environments import named
+from rl.environments.answers import normalised
+from rl.environments.environment import Environment, Problem, Verdict, problem_seed
+from serve.load import load
+from serve.tools.resolve import resolve as resolve_tools
+from serve.turns import Bounds
+from train.reward import RewardModel
+
+_LABELS = {
+    "pass": "any is right (pass@n)",
+    "reward": "best by the reward model",
+    "majority": "majority vote",
+    "mean": "one answer",
+}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Tries:
+    """The N answers to a problem.
+
+    Attributes:
+        right: [N] bool.
+        votes: N; what each comes to, None where that is nothing.
+        scores: [N] of a reward model; None without one.
+    """
+
+    right: np.ndarray
+    votes: Sequence[Hashable | None]
+    scores: np.ndarray | None = None
+
+
+def pass_at(right: np.ndarray, n: int) -> float:
+    """The probability that of n of the N answers, drawn without replacement, one is right: the
+    unbiased estimate 1 - C(N - c, n) / C(N, n) of Chen et al. 2021 (arXiv 2107.03374).
+
+    Raises:
+        ValueError: n is not 1 to N.
+    """
+    total = _total(len(right), n)
+    return 1.0 - math.comb(len(right) - int(np.sum(right)), n) / total
+
+
+def best_scored(right: np.ndarray, scores: np.ndarray, n: int) -> float:
+    """The probability that of n of the N answers, drawn without replacement, the one with the
+    highest score is right; of equal scores, each is taken equally often.
+
+    Raises:
+        ValueError: n is not 1 to N.
+    """
+    total, chance = _total(len(right), n), 0.0
+    for score in np.unique(scores):
+        equal, below = scores == score, int(np.sum(scores < score))
+        # The best has this score: all are up to it, and not all below it.
+        count = math.comb(below + int(np.sum(equal)), n) - math.comb(below, n)
+        chance += count / total * float(np.mean(right[equal]))
+    return chance
+
+
+def majority(right: np.ndarray, votes: Sequence[Hashable | None], n: int) -> float:
+    """The share of right answers among those that a vote takes, one of each n that follow one
+    another: the first of those that most agree on. None votes for nothing; with nothing else the
+    answer is wrong.
+
+    Raises:
+        ValueError: n is not 1 to N.
+    """
+    _total(len(right), n)
+    won = []
+    for start in range(0, len(right) - n + 1, n):
+        part = list(votes[start : start + n])
+        counts = collections.Counter(vote for vote in part if vote is not None)
+        # Of those that are equally frequent, most_common gives the first.
+        winner = counts.most_common(1)[0][0] if counts else None
+        won.append(winner is not None and bool(right[start + part.index(winner)]))
+    return sum(won) / len(won)
+
+
+def _total(N: int, n: int) -> int:
+    if not 1 <= n <= N:
+        raise ValueError(f"{n} of {N} answers cannot be drawn")
+    return math.comb(N, n)
+
+
+def figures(tries: Sequence[Tries], numbers: Sequence[int]) -> dict[str, float]:
+    """The mean over problems of every measure: "mean", and "majority_8", "pass_8", "reward_8"."""
+    found = {"mean": float(np.mean([np.mean(one.right) for one in tries]))}
+    for n in numbers:
+        found[f"majority_{n}"] = float(np.mean([majority(t.right, t.votes, n) for t in tries]))
+        found[f"pass_{n}"] = float(np.mean([pass_at(t.right, n) for t in tries]))
+        if tries[0].scores is not None:
+            found[f"reward_{n}"] = float(
+                np.mean([best_scored(t.right, t.scores, n) for t in tries])
+            )
+    return found
+
+
+def run(config: ConfigDict, workdir: str) -> None:
+    """Measures the model of config.best_of_n.stage.
+
+    Raises:
+        InputError: a setting, or what it names, must be put right.
+    """
+    section = config.best_of_n
+    folder = pathlib.Path(workdir) / section.name
+    if is_done(folder):
+        return
+    begun = time.monotonic()
+    numbers = _checked(section)
+    environment = named.environment(section.environment, config)
+    problems = held_out(config, environment)
+    model = RewardModel.load(workdir, section.reward) if section.reward else None
+    given = _answers(config, workdir, problems)
+    verdicts = [
+        [environment.verify(problem, one.text) for one in own]
+        for problem, own in zip(problems, given, strict=True)
+    ]
+    tries = [
+        _tries(problem, own, judged, model)
+        for problem, own, judged in zip(problems, given, verdicts, strict=True)
+    ]
+    found = figures(tries, numbers)
+    write_atomically(folder / "answers.jsonl", _readable(problems, given, verdicts, tries))
+    _draw(folder, f"{config.name}: {section.environment}, {len(problems)} problems", found, numbers)
+    for name, value in found.items():
+        print(f"{section.name}/{name} {value:.4f}", flush=True)
+    record(workdir, {f"{section.name}/{name}": value for name, value in found.items()})
+    mark_done(folder, found | {"seconds": time.monotonic() - begun})
+
+
+def held_out(config: ConfigDict, environment: Environment) -> list[Problem]:
+    """The problems to measure on, of all levels in turn."""
+    section = config.best_of_n
+    levels = tuple(section.levels) or tuple(range(1, environment.levels + 1))
+    if wrong := [n for n in levels if not 1 <= n <= environment.levels]:
+        raise InputError(
+            f"config.best_of_n.levels has {wrong[0]}; those of {environment.name} are 1 to "
+            f"{environment.levels}"
+        )
+    return [
+        environment.problem(problem_seed(config.seed, number, True), levels[number % len(levels)])
+        for number in range(section.problems)
+    ]
+
+
+def _checked(section: ConfigDict) -> list[int]:
+    """config.best_of_n.n in order, if it and the other settings can be used."""
+    numbers = sorted(set(section.n))
+    if not numbers or numbers[0] < 1:
+        raise InputError("config.best_of_n.n must name numbers of answers, at least 1 each")
+    for name in ("problems", "tokens"):
+        if section[name] < 1:
+            raise InputError(f"config.best_of_n.{name} is {section[name]}; it must be at least 1")
+    try:
+        check_sampling(section.temperature, 0, 1.0, 0.0)
+    except ValueError as error:
+        raise InputError(f"config.best_of_n.{error}") from error
+    if not section.temperature and numbers[-1] > 1:
+        raise InputError(
+            "config.best_of_n.temperature is 0, at which all answers to a problem are the same: "
+            "set it to 1"
+        )
+    return numbers
+
+
+def _answers(
+    config: ConfigDict, workdir: str, problems: Sequence[Problem]
+) -> list[list[answers.Answer]]:
+    """As many answers to each problem as the most that are to be chosen from."""
+    section = config.best_of_n
+    questions = [
+        {"id": one.id, "messages": one.messages, "tools": one.tools, "answer": one.answer}
+        for one in problems
+    ]
+    tools = resolve_tools(section.tools, workdir, config, seed=config.seed)
+    offered = {tool["function"]["name"] for problem in problems for tool in problem.tools}
+    try:
+        if missing := sorted(offered - {tool.name for tool in tools}):
+            raise InputError(
+                f"the problems of config.best_of_n.environment offer the tool {missing[0]!r}, "
+                "which is not at hand: name it in config.best_of_n.tools"
+            )
+        return answers.ask(
+            answers.engine_of(load(workdir, section.stage)),
+            questions,
+            tools,
+            Bounds(tokens=section.tokens, total_tokens=section.tokens),
+            max(section.n),
+            section.temperature,
+            config.seed,
+        )
+    finally:
+        for tool in tools:
+            tool.close()
+
+
+def _tries(
+    problem: Problem,
+    given: Sequence[answers.Answer],
+    verdicts: Sequence[Verdict],
+    model: RewardModel | None,
+) -> Tries:
+    scores = None
+    if model is not None:
+        scores = model.score([(one.trajectory.prompt, one.trajectory.tokens) for one in given])
+    return Tries(
+        np.array([verdict.reward >= 1 for verdict in verdicts]),
+        [normalised(problem, one.text) for one in given],
+        scores,
+    )
+
+
+def _readable(
+    problems: Sequence[Problem],
+    given: Sequence[Sequence[answers.Answer]],
+    verdicts: Sequence[Sequence[Verdict]],
+    tries: Sequence[Tries],
+) -> str:
+    """JSON lines: every answer with its verdict, reward, vote and score."""
+    lines = []
+    for problem, own, judged, tried in zip(problems, given, verdicts, tries, strict=True):
+        question = {"id": problem.id, "messages": problem.messages, "answer": problem.answer}
+        for number, (answer, verdict) in enumerate(zip(own, judged, strict=True)):
+            line = answers.readable(question, answer, verdict.why) | {"reward": verdict.reward}
+            vote = tried.votes[number]
+            line["vote"] = None if vote is None else str(vote)
+            if tried.scores is not None:
+                line["score"] = float(tried.scores[number])
+            lines.append(json.dumps(line, ensure_ascii=False))
+    return "\n".join(lines) + "\n"
+
+
+def _draw(
+    folder: pathlib.Path, title: str, found: dict[str, float], numbers: Sequence[int]
+) -> None:
+    """Draws accuracy.png: the share of problems against n."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.subplots()
+    for measure, label in _LABELS.items():
+        shares = [found.get(f"{measure}_{n}", found.get(measure)) for n in numbers]
+        if None not in shares:
+            axes.plot(numbers, shares, marker="o", ms=4, label=label)
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(numbers, [str(n) for n in numbers])
+    axes.set(xlabel="answers to choose from", ylabel="share of problems right", title=title)
+    axes.set_ylim(0, 1)
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.savefig(folder / "accuracy.png", dpi=120)

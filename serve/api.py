@@ -1,0 +1,200 @@
+"""A model over HTTP, as OpenAI's API has it.
+
+    python -m serve.api --workdir=runs/laptop --port=8000
+    python -m serve.api --workdir=runs/laptop --tools=python,search
+    python -m serve.api --workdir=runs/laptop --stage=base
+
+Routes: /v1/models, /v1/completions (with echo and logprobs), /v1/chat/completions (streaming,
+tools, JSON schemas), /tokenize, /detokenize, /tokenizer_info, /health (503 until the model is
+loaded) and /metrics for Prometheus.
+
+    curl localhost:8000/v1/chat/completions -d '{"messages":[{"role":"user","content":"Hello"}]}'
+
+It listens on this machine alone unless --host says otherwise; then give it an --api_key, or set
+PRIMER_API_KEY. SIGTERM and Ctrl-C let running texts be finished and take no new ones; a second one
+ends at once.
+"""
+
+import dataclasses
+import os
+import pathlib
+import re
+import socket
+import time
+from collections.abc import Callable
+
+from absl import app, flags, logging
+
+from data.errors import InputError, one_line_errors
+from serve.engine import Engine
+from serve.http.engine_thread import EngineThread, Served
+from serve.http.limits import Limits
+from serve.http.metrics import new_metrics
+from serve.http.server import make_server
+from serve.http.site import Site
+from serve.load import load, read_config
+from serve.terminal import say
+from serve.tools.resolve import resolve
+
+_DEFAULT = Limits()
+WORKDIR = flags.DEFINE_string("workdir", None, "The run's folder.")
+STAGE = flags.DEFINE_string("stage", "chat", "The stage whose newest model is served.")
+HOST = flags.DEFINE_string("host", "127.0.0.1", "The address to listen on; 0.0.0.0: all.")
+PORT = flags.DEFINE_integer("port", 8000, "The port to listen on; 0: any that is free.")
+API_KEY = flags.DEFINE_string(
+    "api_key", None, "What clients must show. Default: that of PRIMER_API_KEY, or none."
+)
+MODEL_NAME = flags.DEFINE_string(
+    "model_name", None, "The model's name in the API. Default: the run's and the stage's."
+)
+TOOLS = flags.DEFINE_list(
+    "tools", [], "What the model may call here when a request asks for it: python, search, or both."
+)
+DOCUMENTS = flags.DEFINE_string(
+    "documents", "", "What to search: a folder, file or glob. Default: what the run was trained on."
+)
+SLOTS = flags.DEFINE_integer("slots", _DEFAULT.slots, "Texts written at a time.")
+QUEUE = flags.DEFINE_integer(
+    "queue", _DEFAULT.queue, "Further texts that may wait; beyond that, requests get 429."
+)
+CONTEXT = flags.DEFINE_integer(
+    "context", None, "Tokens of a prompt and its text together. Default: the model's context."
+)
+MAX_TOKENS = flags.DEFINE_integer(
+    "max_tokens", _DEFAULT.max_tokens, "Most tokens of a text; 0: as many as the context holds."
+)
+CHOICES = flags.DEFINE_integer(
+    "choices", _DEFAULT.choices, "Most texts that one request may ask for (n, or prompts)."
+)
+BODY_BYTES = flags.DEFINE_integer(
+    "body_bytes", _DEFAULT.body_bytes, "Largest body of a request; larger ones get 413."
+)
+CONNECTIONS = flags.DEFINE_integer(
+    "connections", _DEFAULT.connections, "Open at a time; beyond that, requests get 503."
+)
+READ_SECONDS = flags.DEFINE_float(
+    "read_seconds", _DEFAULT.read_seconds, "For a request to arrive; a slower client is cut off."
+)
+WRITE_SECONDS = flags.DEFINE_float(
+    "write_seconds", _DEFAULT.write_seconds, "For a client to take what it is sent, likewise."
+)
+IDLE_SECONDS = flags.DEFINE_float(
+    "idle_seconds", _DEFAULT.idle_seconds, "A connection may rest between two requests."
+)
+DRAIN_SECONDS = flags.DEFINE_float(
+    "drain_seconds", _DEFAULT.drain_seconds, "For texts to be finished after SIGTERM."
+)
+
+# Tokens written between two looks at what has come in.
+_STEPS = 4
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def main(argv: list[str]) -> None:
+    logging.set_verbosity(logging.WARNING)
+    with one_line_errors():
+        limits = _checked(argv)
+        config = read_config(WORKDIR.value, STAGE.value)
+        tools = tuple(resolve(TOOLS.value, WORKDIR.value, config, DOCUMENTS.value))
+        for tool in tools:
+            say(tool.about)
+
+        def make() -> Served:
+            trained = load(WORKDIR.value, STAGE.value)
+            if CONTEXT.value is not None and CONTEXT.value > trained.architecture.context:
+                raise InputError(
+                    f"--context is {CONTEXT.value}, but the model's is "
+                    f"{trained.architecture.context}"
+                )
+            engine = Engine(
+                trained.params,
+                trained.architecture,
+                trained.tokenizer,
+                slots=limits.slots,
+                length=CONTEXT.value,
+                steps=_STEPS,
+            )
+            engine.warm_up()
+            say(f"{WORKDIR.value}: the model of the stage {STAGE.value}, step {trained.step}")
+            return Served(engine, tools)
+
+        serve(make, limits, _name())
+
+
+def _name() -> str:
+    folder = pathlib.Path(WORKDIR.value).resolve().name
+    return MODEL_NAME.value or f"{folder}-{STAGE.value}"
+
+
+def _checked(argv: list[str]) -> Limits:
+    """The limits that the flags say, before anything is loaded."""
+    if len(argv) > 1:
+        raise InputError(f"unexpected argument {argv[1]!r}; the run's folder is --workdir=DIR")
+    if WORKDIR.value is None:
+        raise InputError("no --workdir; give the folder of a run, such as --workdir=runs/laptop")
+    if not 0 <= PORT.value < 2**16:
+        raise InputError(f"--port is {PORT.value}; it must be between 0 and 65535")
+    if CONTEXT.value is not None and CONTEXT.value < 2:
+        raise InputError(f"--context is {CONTEXT.value}; it must be at least 2")
+    limits = Limits(**{f.name: flags.FLAGS[f.name].value for f in dataclasses.fields(Limits)})
+    for name, value in dataclasses.asdict(limits).items():
+        least = 0 if name in ("queue", "max_tokens", "drain_seconds") else 1
+        if value < least:
+            raise InputError(f"--{name} is {value}; it must be at least {least}")
+    return limits
+
+
+def key() -> str:
+    """What clients must show; "": nothing.
+
+    Raises:
+        InputError: it can be no part of a header.
+    """
+    value = API_KEY.value if API_KEY.value is not None else os.environ.get("PRIMER_API_KEY", "")
+    if not re.fullmatch(r"[!-~]*", value):
+        raise InputError("the API key may hold printable ASCII characters only, and no space")
+    return value
+
+
+def serve(make: Callable[[], Served], limits: Limits, model: str) -> None:
+    """Serves until a signal comes.
+
+    Args:
+        make: loads what is to be served.
+
+    Raises:
+        InputError: the port is taken, or `make` raised it.
+    """
+    listening = _listen(HOST.value, PORT.value)
+    metrics = new_metrics()
+    thread = EngineThread(make, limits, metrics)
+    loopback = HOST.value in _LOOPBACK
+    # Others may call a server that others can reach by any name, but then should need a key.
+    hosts = ("localhost", "127.0.0.1", "[::1]") if loopback and not key() else ()
+    site = Site(model, int(time.time()), thread, metrics, limits, hosts, key())
+    server = make_server(site)
+    host, port = listening.getsockname()[:2]
+    say(f"listening on http://{f'[{host}]' if ':' in host else host}:{port}/v1 as {model}")
+    if not loopback and not site.key:
+        say("anybody who can reach this machine can use the model: consider --api_key")
+    server.run(sockets=[listening])
+    if thread.served is None and thread.error is not None:
+        raise thread.error
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        # From now on clients that come are kept waiting rather than refused.
+        listening.listen(1024)
+    except OSError as error:
+        listening.close()
+        raise InputError(f"cannot listen on {host}:{port} ({error.strerror or error})") from error
+    return listening
+
+
+if __name__ == "__main__":
+    app.run(main)

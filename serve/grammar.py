@@ -1,0 +1,145 @@
+"""Text that must be JSON of a schema, or a call of a tool: which tokens may come next.
+
+The grammar is followed by the library llguidance, which is written for hostile schemas: what is too
+large or too deep for its limits is refused, or ends the text. JSON is laid out as Python's
+`json.dumps` does, so that no model can go on with white space for ever.
+"""
+
+import functools
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import llguidance
+import numpy as np
+
+from data.conversations import CALL, CALL_END, END
+from data.encoding import Tokenizer
+from data.errors import InputError
+from serve.engine import Bias
+
+# What a schema says of its layout is overruled.
+_LAYOUT = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
+# Any object, as OpenAI's "json_object".
+ANY_OBJECT = {"type": "object"}
+
+
+def json_bias(tokenizer: Tokenizer, schema: dict[str, Any]) -> Bias:
+    """Allows the texts that are JSON of a schema, and then the end of the message.
+
+    Raises:
+        InputError: it is no JSON schema, or one beyond what can be followed.
+    """
+    grammar = llguidance.LLMatcher.grammar_from_json_schema(json.dumps(schema), overrides=_LAYOUT)
+    return _bias(tokenizer, grammar)
+
+
+def call_bias(
+    tokenizer: Tokenizer, tools: Sequence[dict[str, Any]], many: bool, answer: dict | None = None
+) -> Bias:
+    """Allows calls of these tools, as the chat template lays them out, and no other text.
+
+    Args:
+        tools: declarations, as data.conversations.checked gives them; at least one.
+        many: whether a message may hold several calls.
+        answer: a schema; JSON of it is allowed in place of calls.
+
+    Raises:
+        InputError: the parameters of a tool, or the answer, are no schema that can be followed.
+    """
+    begin, end = (f"<[{tokenizer.special[name]}]>" for name in (CALL, CALL_END))
+    shapes = [_call_schema(tool["function"]) for tool in tools]
+    lines = [
+        f"start: calls{' | answer' if answer is not None else ''}",
+        'calls: call ("\\n" call)*' if many else "calls: call",
+        f'call: {begin} "\\n" body "\\n" {end}',
+        f"body: %json {_with_layout({'anyOf': shapes})}",
+    ]
+    if answer is not None:
+        lines.append(f"answer: %json {_with_layout(answer)}")
+    return _bias(tokenizer, llguidance.LLMatcher.grammar_from_lark("\n".join(lines)))
+
+
+def _call_schema(function: dict[str, Any]) -> dict[str, Any]:
+    arguments = {"type": "object", **function["parameters"]}
+    return {
+        "type": "object",
+        "properties": {"name": {"const": function["name"]}, "arguments": arguments},
+        "required": ["name", "arguments"],
+        "additionalProperties": False,
+    }
+
+
+def _with_layout(schema: dict[str, Any]) -> str:
+    return json.dumps(schema | {"x-guidance": _LAYOUT})
+
+
+def logit_bias(vocab_size: int, added: dict[int, float]) -> Bias:
+    """Adds the same to the logits of some tokens at every choice."""
+    bias = np.zeros(vocab_size, np.float32)
+    for token, value in added.items():
+        bias[token] = value
+    return lambda tokens: bias
+
+
+def both(one: Bias, other: Bias) -> Bias:
+    """The sum of two."""
+
+    def bias(tokens: Sequence[int]) -> np.ndarray | None:
+        parts = one(tokens), other(tokens)
+        return None if any(part is None for part in parts) else parts[0] + parts[1]
+
+    return bias
+
+
+def _bias(tokenizer: Tokenizer, grammar: str) -> Bias:
+    vocabulary = _vocabulary(tokenizer)
+    if wrong := llguidance.LLMatcher.validate_grammar(grammar, vocabulary):
+        raise InputError(f"the schema cannot be followed ({_first_line(wrong)})")
+    matcher = llguidance.LLMatcher(vocabulary, grammar, log_level=0)
+    read = 0
+
+    def bias(tokens: Sequence[int]) -> np.ndarray | None:
+        nonlocal read
+        if len(tokens) < read:  # another message of the same turn
+            matcher.reset()
+            read = 0
+        if not matcher.consume_tokens(list(tokens[read:])):
+            return None
+        read = len(tokens)
+        bits = np.frombuffer(matcher.compute_bitmask(), np.uint8)
+        allowed = np.unpackbits(bits, bitorder="little")[: tokenizer.vocab_size].astype(bool)
+        if matcher.is_error() or not allowed.any():
+            return None
+        return np.where(allowed, np.float32(0), np.float32(-np.inf))
+
+    return bias
+
+
+def _first_line(sentence: str) -> str:
+    return (sentence.strip().splitlines() or [""])[0][:200]
+
+
+class _Described:
+    """A tokenizer in the form that the library asks for."""
+
+    bos_token_id = None
+
+    def __init__(self, tokenizer: Tokenizer, ends: Iterable[int]) -> None:
+        self.eos_token_id = next(iter(ends))
+        self.tokens = list(tokenizer.tokens)
+        self.special_token_ids = sorted(tokenizer.special.values())
+        self._tokenizer = tokenizer
+
+    def __call__(self, text: str | bytes) -> list[int]:
+        text = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+        return self._tokenizer.encode(text).tolist()
+
+
+@functools.lru_cache(maxsize=4)
+def _vocabulary(tokenizer: Tokenizer) -> llguidance.LLTokenizer:
+    """Takes a moment for a large vocabulary, once."""
+    ends = [tokenizer.special[END]] if END in tokenizer.special else []
+    ends.append(tokenizer.end_of_text)
+    described = llguidance.TokenizerWrapper(_Described(tokenizer, ends))
+    return llguidance.LLTokenizer(described, n_vocab=tokenizer.vocab_size, eos_token=ends)

@@ -1,0 +1,210 @@
+"""The routes, and what stands before all of them: keys, origins, limits, errors, counts."""
+
+import contextlib
+import hmac
+import pathlib
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+from absl import logging
+from starlette.applications import Starlette
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from serve.http import metrics as counting
+from serve.http import tokens
+from serve.http.chat import chat
+from serve.http.completions import complete
+from serve.http.connection import ClientGone, Reply, read_body, while_connected
+from serve.http.engine_thread import State
+from serve.http.errors import ApiError
+from serve.http.fields import parse
+from serve.http.site import Site
+
+WEB = pathlib.Path(__file__).parents[1] / "web"
+# Open to those who have no key: whether the server lives says nothing of what it does.
+_OPEN = ("/health",)
+# A page may load and ask for nothing but what this server has.
+_PAGE_HEADERS = [
+    (b"content-security-policy", b"default-src 'self'; base-uri 'none'; frame-ancestors 'none'"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+]
+
+Answer = Callable[[Site, dict[str, Any], Reply], Awaitable[None]]
+Look = Callable[[Site, Reply, dict[str, str]], Awaitable[None]]
+
+
+def make_app(site: Site) -> ASGIApp:
+    """The whole server as an ASGI application, which starts and stops the engine's thread."""
+    routes = [
+        _get(site, "/health", _health),
+        _get(site, "/metrics", _metrics),
+        _get(site, "/v1/models", _models),
+        _get(site, "/v1/models/{name:path}", _model),
+        _get(site, "/tokenizer_info", _tokenizer_info),
+        _post(site, "/v1/completions", complete),
+        _post(site, "/v1/chat/completions", chat),
+        _post(site, "/tokenize", tokens.tokenize),
+        _post(site, "/detokenize", tokens.detokenize),
+    ]
+    if (WEB / "index.html").is_file():
+        routes.append(Mount("/", _page(StaticFiles(directory=WEB, html=True))))
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        site.thread.start()
+        yield
+        await site.thread.stop()
+
+    async def unknown(scope: Scope, receive: Receive, send: Send) -> None:
+        reply = Reply(send, site.limits.write_seconds)
+        site.metrics.requests.labels("other", "404").inc()
+        await reply.error(ApiError(404, f"There is no {scope['path'][:100]} here.", "unknown_url"))
+
+    app = Starlette(routes=routes, lifespan=lifespan)
+    app.router.redirect_slashes = False
+    app.router.default = _only_http(unknown)
+    return app
+
+
+def _only_http(app: ASGIApp) -> ASGIApp:
+    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await app(scope, receive, send)
+
+    return wrapped
+
+
+class _Endpoint:
+    """One route: from the request to its answer or its error. An object rather than a function,
+    since Starlette takes functions for another kind of endpoint."""
+
+    def __init__(self, site: Site, path: str, answer: Answer | None, look: Look | None) -> None:
+        self._site, self._path, self._answer, self._look = site, path, answer, look
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        site, begun = self._site, time.monotonic()
+        reply = Reply(send, site.limits.write_seconds)
+        try:
+            await self._serve(scope, receive, reply)
+            status = str(reply.status)
+        except ClientGone:
+            status = "gone"
+        except ApiError as error:
+            status = str(error.status)
+            with contextlib.suppress(ClientGone):
+                await reply.error(error)
+        except Exception:
+            logging.exception("%s failed", self._path)
+            status = "500"
+            with contextlib.suppress(ClientGone):
+                await reply.error(ApiError(500, "The server failed.", "internal_error"))
+        site.metrics.requests.labels(self._path, status).inc()
+        site.metrics.seconds.labels(self._path).observe(time.monotonic() - begun)
+
+    async def _serve(self, scope: Scope, receive: Receive, reply: Reply) -> None:
+        check_origin(self._site, scope)
+        allowed = ("GET", "HEAD") if self._answer is None else ("POST",)
+        if scope["method"] not in allowed:
+            headers = {"Allow": ", ".join(allowed), "Connection": "close"}
+            raise ApiError(405, f"{self._path} takes {allowed[0]}.", "wrong_method", None, headers)
+        if self._path not in _OPEN:
+            check_key(self._site, scope)
+        if self._look is not None:
+            await self._look(self._site, reply, scope.get("path_params", {}))
+            return
+        body = parse(await read_body(scope, receive, self._site.limits))
+        await while_connected(receive, self._answer(self._site, body, reply))
+
+
+def _get(site: Site, path: str, look: Look) -> Route:
+    return Route(path, _Endpoint(site, path, None, look))
+
+
+def _post(site: Site, path: str, answer: Answer) -> Route:
+    return Route(path, _Endpoint(site, path, answer, None))
+
+
+def check_key(site: Site, scope: Scope) -> None:
+    """
+    Raises:
+        ApiError: the key is missing or wrong: 401.
+    """
+    if not site.key:
+        return
+    shown = dict(scope["headers"]).get(b"authorization", b"")
+    kind, _, key = shown.partition(b" ")
+    if kind.lower() != b"bearer" or not hmac.compare_digest(key.strip(), site.key.encode()):
+        raise ApiError(
+            401,
+            "Incorrect API key provided." if shown else "You didn't provide an API key.",
+            "invalid_api_key",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+
+
+def check_origin(site: Site, scope: Scope) -> None:
+    """Keeps pages of other sites, which a browser on this machine may show, from using the server.
+
+    Raises:
+        ApiError: the request comes from such a page, or calls the server by a name that is not its
+            own (as when such a page's name has been made to point here): 403.
+    """
+    headers = dict(scope["headers"])
+    host = headers.get(b"host", b"").decode("latin-1").lower()
+    if site.hosts and _name_of(host) not in site.hosts:
+        raise ApiError(403, "The server has another name.", "wrong_host")
+    origin = headers.get(b"origin")
+    if origin is not None and origin.decode("latin-1").lower().partition("://")[2] != host:
+        raise ApiError(403, "Requests from other sites are not answered.", "wrong_origin")
+
+
+def _name_of(host: str) -> str:
+    """A Host header without its port."""
+    return host.partition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0]
+
+
+def _page(files: ASGIApp) -> ASGIApp:
+    """Static files; whatever they are, they may use nothing from elsewhere."""
+
+    async def page(scope: Scope, receive: Receive, send: Send) -> None:
+        async def with_headers(message: dict[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *_PAGE_HEADERS]
+            await send(message)
+
+        await files(scope, receive, with_headers)
+
+    return page
+
+
+async def _health(site: Site, reply: Reply, _: dict[str, str]) -> None:
+    state = site.thread.state
+    await reply.json({"status": state.value}, 200 if state is State.READY else 503)
+
+
+async def _metrics(site: Site, reply: Reply, _: dict[str, str]) -> None:
+    await reply.body(site.metrics.page(), counting.CONTENT_TYPE)
+
+
+async def _models(site: Site, reply: Reply, _: dict[str, str]) -> None:
+    await reply.json({"object": "list", "data": [_described(site)]})
+
+
+async def _model(site: Site, reply: Reply, found: dict[str, str]) -> None:
+    site.check_model(found["name"])
+    await reply.json(_described(site))
+
+
+async def _tokenizer_info(site: Site, reply: Reply, _: dict[str, str]) -> None:
+    await tokens.tokenizer_info(site, reply)
+
+
+def _described(site: Site) -> dict[str, Any]:
+    described = {"id": site.model, "object": "model", "created": site.created, "owned_by": "primer"}
+    if site.thread.state is State.READY:
+        described["max_model_len"] = site.thread.served.engine.length
+    return described

@@ -1,0 +1,394 @@
+"""The engine in a thread of its own, and the way of requests to it and of tokens back.
+
+    thread = EngineThread(make, limits, metrics)
+    thread.start()                                      # in the event loop
+    with thread.open([request, opening]) as texts:
+        async for number, event in texts:
+            ...
+    texts.results
+
+Nothing but this thread touches the engine. Work goes in by a queue, and what has happened in a step
+comes out by one callback of the event loop, which hands it to the texts it is of.
+"""
+
+import asyncio
+import dataclasses
+import enum
+import queue
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
+
+import numpy as np
+from absl import logging
+
+from data.encoding import Tokenizer
+from data.errors import InputError
+from serve.engine import Completion, Engine, Request
+from serve.http.errors import ApiError
+from serve.http.limits import Limits
+from serve.http.metrics import Metrics
+from serve.scores import Scores
+from serve.tools.tool import Tool, nothing
+from serve.turns import Event, Opening, Scored, Trajectory, Turn, Turns
+
+# How long to rest when all texts wait for tools.
+_REST_SECONDS = 0.01
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Scoring:
+    """Tokens [T] to be scored, with the most likely ones in each one's place where `top`."""
+
+    tokens: np.ndarray
+    top: bool = False
+
+
+Work = Request | Opening | Scoring
+Result = Completion | Trajectory | Scores
+
+
+class State(enum.Enum):
+    LOADING = "loading"
+    READY = "ok"
+    STOPPING = "stopping"
+    FAILED = "failed"
+
+
+@dataclasses.dataclass(frozen=True)
+class Served:
+    """What is being served. `close` lets go of it."""
+
+    engine: Engine
+    tools: tuple[Tool, ...] = ()
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        return self.engine.tokenizer
+
+    def close(self) -> None:
+        for tool in self.tools:
+            tool.close()
+
+
+@dataclasses.dataclass(frozen=True)
+class _Done:
+    result: Result
+
+
+@dataclasses.dataclass(frozen=True)
+class _Failed:
+    error: Exception
+
+
+@dataclasses.dataclass(eq=False)
+class _Job:
+    """One piece of work. `running` and `seen` belong to the engine's thread."""
+
+    work: Work
+    texts: "Texts"
+    number: int
+    begun: float
+    over: bool = False
+    running: Completion | Turn | None = None
+    seen: int = 0
+
+
+_News = tuple[_Job, Event | _Done | _Failed]
+
+
+class Texts:
+    """Work of one request, as the event loop sees it. Iterating gives (number, event) until all is
+    done; then `results` has a result for each."""
+
+    def __init__(self, thread: "EngineThread", works: Sequence[Work]) -> None:
+        now = time.monotonic()
+        self._thread = thread
+        self.jobs = [_Job(work, self, number, now) for number, work in enumerate(works)]
+        self.results: list[Result | None] = [None] * len(works)
+        self.news: asyncio.Queue[_News] = asyncio.Queue()
+
+    def __enter__(self) -> "Texts":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for job in self.jobs:
+            self.cancel(job.number)
+
+    def cancel(self, number: int) -> None:
+        """Ends one text where it is. One that is over stays as it is."""
+        if not self.jobs[number].over:
+            self._thread.cancel(self.jobs[number])
+
+    async def __aiter__(self) -> AsyncIterator[tuple[int, Event]]:
+        """
+        Raises:
+            ApiError: the engine refused the work, or failed.
+        """
+        left = sum(not job.over for job in self.jobs)
+        while left:
+            job, news = await self.news.get()
+            if isinstance(news, _Failed):
+                raise news.error
+            if isinstance(news, _Done):
+                self.results[job.number] = news.result
+                left -= 1
+            else:
+                yield job.number, news
+
+    async def finished(self) -> list[Result]:
+        """All results, whatever happens on the way to them."""
+        async for _ in self:
+            pass
+        return list(self.results)
+
+
+class EngineThread:
+    """Runs an engine.
+
+    Args:
+        make: loads what is to be served; called in the thread.
+
+    `state`, `served` and `error` may be read anywhere; everything else belongs to the event loop.
+    `on_unloadable` is called there when there is nothing to serve.
+    """
+
+    def __init__(self, make: Callable[[], Served], limits: Limits, metrics: Metrics) -> None:
+        self._make, self._limits, self._metrics = make, limits, metrics
+        self.state, self.error = State.LOADING, None
+        self.on_unloadable: Callable[[], None] = nothing
+        self.served: Served | None = None
+        self._inbox: queue.SimpleQueue[tuple[str, _Job | None]] = queue.SimpleQueue()
+        self._held, self._seconds_of_one = 0, 1.0
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+        metrics.texts.set_function(lambda: self._held)
+        metrics.slots.set(limits.slots)
+
+    def start(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._thread.start()
+
+    async def stop(self) -> None:
+        """Cancels what is going on, and waits for the thread to end."""
+        self._inbox.put(("stop", None))
+        await asyncio.to_thread(self._thread.join)
+
+    def ready(self) -> Served:
+        """What is being served.
+
+        Raises:
+            ApiError: it cannot be used now: 503.
+        """
+        if self.state is not State.READY:
+            sentence = {
+                State.LOADING: "The model is being loaded.",
+                State.STOPPING: "The server is shutting down.",
+                State.FAILED: "The model has failed; the server has to be started again.",
+            }[self.state]
+            raise ApiError(503, sentence, self.state.value, headers={"Retry-After": "5"})
+        return self.served
+
+    def open(self, works: Sequence[Work]) -> Texts:
+        """Begins work. To be used in a `with` statement, which cancels what is left at its end.
+
+        Raises:
+            ApiError: too much is waiting: 429.
+        """
+        self.ready()
+        most = self._limits.slots + self._limits.queue
+        if len(works) > most:
+            raise ApiError(
+                400,
+                f"The request asks for {len(works)} texts; this server takes {most} at a time.",
+                "too_many_texts",
+            )
+        if self._held + len(works) > most:
+            self._metrics.refused.inc()
+            seconds = 1 + int(self._seconds_of_one * self._held / self._limits.slots)
+            raise ApiError(
+                429,
+                "The server is busy: too many texts are waiting. Please try again later.",
+                "queue_full",
+                headers={"Retry-After": str(min(seconds, 60))},
+            )
+        texts = Texts(self, works)
+        self._held += len(works)
+        for job in texts.jobs:
+            self._inbox.put(("add", job))
+        return texts
+
+    def cancel(self, job: _Job) -> None:
+        self._metrics.cancelled.inc()
+        self._inbox.put(("cancel", job))
+
+    def _deliver(self, news: "list[_News]") -> None:
+        """In the event loop: hands over what the thread has posted."""
+        for job, item in news:
+            if isinstance(item, _Done | _Failed):
+                job.over = True
+                self._held -= 1
+                took = time.monotonic() - job.begun
+                self._seconds_of_one += 0.1 * (took - self._seconds_of_one)
+            job.texts.news.put_nowait((job, item))
+
+    # --- in the thread ------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        worker = None
+        try:
+            self.served = self._make()
+            worker = _Worker(self.served, self._metrics)
+            self.state = State.READY
+            while self._step(worker):
+                pass
+            self.state = State.STOPPING
+        except Exception as error:
+            self.state, self.error = State.FAILED, error
+            if not isinstance(error, InputError):
+                logging.exception("the engine has failed")
+        finally:
+            left = [job for what, job in self._drained() if what == "add"]
+            if worker is not None:
+                self._post(worker.news)
+                left += worker.jobs
+                worker.close()
+            if self.served is not None:
+                self.served.close()
+            gone = ApiError(503, "The model cannot go on.", self.state.value)
+            self._post([(job, _Failed(gone)) for job in left])
+            if self.served is None:
+                self._call(self.on_unloadable)
+
+    def _step(self, worker: "_Worker") -> bool:
+        """Takes in what has come and goes on a little; False: it is time to stop."""
+        first = [] if worker.jobs else [self._inbox.get()]
+        come = [*first, *self._drained()]
+        # All are known from here on, whatever happens: none is left without an answer.
+        worker.jobs |= {job: None for what, job in come if what == "add"}
+        for what, job in come:
+            if what == "stop":
+                return False
+            if what == "add":
+                worker.add(job)
+            else:
+                worker.cancel(job)
+        worker.step()
+        news, worker.news = worker.news, []
+        self._post(news)
+        return True
+
+    def _drained(self) -> list[tuple[str, _Job | None]]:
+        found = []
+        while True:
+            try:
+                found.append(self._inbox.get_nowait())
+            except queue.Empty:
+                return found
+
+    def _post(self, news: "list[_News]") -> None:
+        if news:
+            self._call(self._deliver, news)
+
+    def _call(self, function: Callable, *arguments: Any) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(function, *arguments)
+
+
+class _Worker:
+    """The jobs that the thread works on: every one of `jobs` leaves with one _Done or _Failed.
+    `news` is what has not been told yet."""
+
+    def __init__(self, served: Served, metrics: Metrics) -> None:
+        self._engine, self._metrics = served.engine, metrics
+        self._turns = Turns(served.engine)
+        self.jobs: dict[_Job, None] = {}
+        self.news: list[_News] = []
+        self._scoring: dict[_Job, None] = {}
+        self._by_turn: dict[Turn, _Job] = {}
+
+    def close(self) -> None:
+        """Ends all texts where they are."""
+        for job in list(self.jobs):
+            self.cancel(job)
+        self._turns.close()
+
+    def add(self, job: _Job) -> None:
+        try:
+            if isinstance(job.work, Scoring):
+                self._scoring[job] = None
+            elif isinstance(job.work, Opening):
+                job.running = self._turns.add(job.work)
+                self._by_turn[job.running] = job
+            else:
+                job.running = self._engine.submit(job.work)
+        except InputError as error:
+            self._end(job, _refused(error))
+
+    def cancel(self, job: _Job) -> None:
+        """One that is over stays as it is."""
+        if job not in self.jobs:
+            return
+        running = job.running
+        if isinstance(running, Turn):
+            self._turns.cancel(running)
+            running = running.trajectory
+        elif running is not None:
+            self._engine.cancel(running)
+        self._end(job, _Done(running))
+
+    def step(self) -> None:
+        """Scores one row, if one waits, and writes a little in all texts."""
+        self._score()
+        writing = [job for job in self.jobs if isinstance(job.running, Completion)]
+        if writing or any(turn.completion for turn in self._by_turn):
+            self._engine.step()
+        elif self._by_turn and not self._scoring:
+            time.sleep(_REST_SECONDS)
+        for job in writing:
+            self._look(job)
+        for turn, event in self._turns.look():
+            job = self._by_turn[turn]
+            if event.kind != "end":
+                self.news.append((job, event))
+            else:
+                self._count(turn.trajectory.prompt, sum(turn.trajectory.mask))
+                self._end(job, _Done(turn.trajectory))
+
+    def _score(self) -> None:
+        job = next(iter(self._scoring), None)
+        if job is None:
+            return
+        try:
+            found = self._engine.score(job.work.tokens, job.work.top)
+        except InputError as error:
+            self._end(job, _refused(error))
+            return
+        self._metrics.scored_tokens.inc(len(job.work.tokens))
+        self._end(job, _Done(found))
+
+    def _look(self, job: _Job) -> None:
+        completion = job.running
+        new = completion.tokens[job.seen :]
+        if new:
+            top = completion.top[job.seen :] or [()] * len(new)
+            scored = map(Scored, new, completion.log_probs[job.seen :], top)
+            self.news.append((job, Event("tokens", tokens=tuple(scored))))
+            job.seen += len(new)
+        if completion.finish_reason:
+            self._count(job.work.prompt, len(completion.tokens))
+            self._end(job, _Done(completion))
+
+    def _end(self, job: _Job, how: _Done | _Failed) -> None:
+        self.jobs.pop(job, None)
+        self._scoring.pop(job, None)
+        self._by_turn.pop(job.running, None)
+        self.news.append((job, how))
+
+    def _count(self, prompt: Sequence[int], written: int) -> None:
+        self._metrics.prompt_tokens.inc(len(prompt))
+        self._metrics.written_tokens.inc(written)
+
+
+def _refused(error: InputError) -> _Failed:
+    return _Failed(ApiError(400, f"{error}.", "invalid_value"))

@@ -1,0 +1,161 @@
+"""A Hugging Face folder as a stage of a run.
+
+Nothing in the folder is executed, and all of it is looked at before anything is written.
+"""
+
+import contextlib
+import dataclasses
+import json
+import pathlib
+import tempfile
+from typing import Any
+
+import numpy as np
+from ml_collections import ConfigDict
+from tqdm import tqdm
+
+from data import conversations
+from data.encoding import Tokenizer
+from data.errors import InputError
+from data.run_folder import mark_done, write_atomically
+from data.tokenizer import existing, special_token
+from model.config import ModelConfig
+from serve import hugging_face, hugging_face_config
+from serve.safetensors_folder import Reader
+from train.checkpoints import Checkpoints
+from train.scaling import COMPUTED, padded_vocab_size, resolve
+
+# A config.json is a few kilobytes, a large tokenizer.json a few tens of megabytes.
+_MOST_BYTES = {"config.json": 1 << 20, "tokenizer.json": 1 << 28}
+
+
+def import_hf(
+    model: str, workdir: str, stage: str, config: ConfigDict, add_control_tokens: bool = False
+) -> ModelConfig:
+    """Makes the folder `model` the stage `stage` of the run in `workdir`.
+
+    Holds the parameters once, in float32, and one tensor of the folder at a time.
+
+    Args:
+      config: of the run, unresolved.
+      add_control_tokens: gives the tokenizer those of the chat template that it lacks, and the
+        embedding rows for them: each is the mean of all rows, as likely as a token is on average.
+
+    Returns:
+      The architecture.
+
+    Raises:
+      InputError: the run has the stage already, or another tokenizer; the folder is not whole, or
+        of an architecture or with settings that are not computed here.
+    """
+    source, folder = pathlib.Path(model), pathlib.Path(workdir) / stage
+    if not stage or stage != pathlib.PurePath(stage).name:
+        raise InputError(f"--stage is {stage!r}; it is the name of a folder of the run")
+    if folder.exists():
+        raise InputError(f"{folder} exists already: give another --workdir, or move it away")
+    settings = _object(source / "config.json")
+    where = str(source / "config.json")
+    sizes = hugging_face_config.architecture(settings, where)
+    described = _tokenizer_json(source / "tokenizer.json", add_control_tokens)
+    tokenizer = _loaded(described)
+    rows = sizes["vocab_size"]
+    if add_control_tokens:
+        sizes["vocab_size"] = max(rows, padded_vocab_size(tokenizer.vocab_size))
+    config, architecture = _resolved(config, sizes, tokenizer)
+    params = _read(source, dataclasses.replace(architecture, vocab_size=rows))
+    if architecture.vocab_size > rows:
+        for name in {"embedding", "unembedding"} & set(params):
+            params[name] = _with_mean_rows(params[name], architecture.vocab_size)
+    _take_tokenizer(described, pathlib.Path(workdir) / "tokenizer", tokenizer)
+    checkpoints = config.checkpoint.folder or str(folder.absolute())
+    with Checkpoints(checkpoints, config.checkpoint.keep) as saves:
+        saves.save(0, {"params": params}, {"batches": 0, "seconds": 0.0, "imported": str(source)})
+    write_atomically(folder / "config.json", config.to_json_best_effort(indent=2) + "\n")
+    mark_done(folder, {"imported": str(source)})
+    return architecture
+
+
+def _read(source: pathlib.Path, architecture: ModelConfig) -> dict[str, Any]:
+    params = hugging_face.empty(architecture)
+    with contextlib.ExitStack() as closing:
+        reader = Reader(source, closing)
+        names = hugging_face.names_to_read(architecture, reader.names, str(source))
+        for tensor, name in names.items():
+            reader.check(name, tensor.shape)
+        for tensor, name in tqdm(names.items(), desc="reading", unit="tensor", disable=None):
+            array = reader.read(name)
+            if not np.isfinite(array.astype(np.float32)).all():
+                raise InputError(f"{source} has {name} with numbers that are not finite")
+            hugging_face.fill(params, tensor, array)
+    return params
+
+
+def _with_mean_rows(matrix: np.ndarray, rows: int) -> np.ndarray:
+    mean = np.broadcast_to(matrix.mean(axis=0), (rows - len(matrix), matrix.shape[1]))
+    return np.concatenate([matrix, mean])
+
+
+def _resolved(
+    config: ConfigDict, sizes: dict, tokenizer: Tokenizer
+) -> tuple[ConfigDict, ModelConfig]:
+    config = config.copy_and_resolve_references().unlock()
+    computed = {key: config.model[key] for key in COMPUTED}
+    config.model = ConfigDict(computed | sizes)
+    config.train.average = 0.0
+    if config.train.context is not None:
+        config.train.context = min(config.train.context, sizes["context"])
+    return resolve(config.lock(), tokenizer.vocab_size)
+
+
+def _tokenizer_json(path: pathlib.Path, add_control_tokens: bool) -> str:
+    """The text of a tokenizer.json."""
+    _check_size(path)
+    if not add_control_tokens:
+        return path.read_bytes().decode("utf-8", "replace")
+    library = existing(str(path))
+    present = library.get_vocab(with_added_tokens=True)
+    library.add_special_tokens(
+        [special_token(name) for name in conversations.CONTROL if name not in present]
+    )
+    return library.to_str()
+
+
+def _loaded(described: str) -> Tokenizer:
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder) / "tokenizer.json"
+        path.write_text(described, encoding="utf-8", newline="")
+        return Tokenizer.load(path)
+
+
+def _take_tokenizer(described: str, folder: pathlib.Path, tokenizer: Tokenizer) -> None:
+    """Writes the tokenizer.json; a run that has one must have the same."""
+    target = folder / "tokenizer.json"
+    if target.exists():
+        if target.read_bytes() != described.encode("utf-8"):
+            raise InputError(
+                f"{folder} holds another tokenizer than the model's, by which the run's data are "
+                "encoded: give another --workdir"
+            )
+        return
+    write_atomically(target, described)
+    mark_done(folder, {"vocab_size": tokenizer.vocab_size})
+
+
+def _object(path: pathlib.Path) -> dict:
+    _check_size(path)
+    try:
+        settings = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is no JSON ({error})") from error
+    if not isinstance(settings, dict):
+        raise InputError(f"{path} is no JSON object")
+    return settings
+
+
+def _check_size(path: pathlib.Path) -> None:
+    if not path.is_file():
+        raise InputError(f"there is no {path}: --model is a folder as transformers saves it")
+    if path.stat().st_size > _MOST_BYTES[path.name]:
+        raise InputError(
+            f"{path} is larger than {_MOST_BYTES[path.name]:,} bytes: it is no model's"
+        )

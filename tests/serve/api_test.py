@@ -1,0 +1,83 @@
+"""The server as a command: what it says, what it refuses, how it ends."""
+
+import http.client
+import json
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+
+from absl.testing import absltest
+
+from tests.serve.terminal_session import ROOT
+
+
+def start(module: list[str], *arguments: str) -> subprocess.Popen:
+    command = [sys.executable, "-m", *module, *arguments]
+    return subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def listening(program: subprocess.Popen) -> tuple[int, str]:
+    """The port it says it listens on, and the model's name."""
+    said = ""
+    for line in program.stderr:
+        said += line
+        if found := re.search(r"listening on http://127\.0\.0\.1:(\d+)/v1 as (\S+)", line):
+            return int(found[1]), found[2]
+    raise AssertionError(said)
+
+
+def ask(port: int, method: str, path: str, body: dict | None = None):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection.request(method, path, json.dumps(body) if body else None)
+    return connection.getresponse()
+
+
+class CommandTest(absltest.TestCase):
+    def test_what_is_wrong_is_said_in_one_line(self):
+        cases = {
+            (): "no --workdir; give the folder of a run",
+            ("--workdir=nowhere",): "there is no run at nowhere",
+            ("--workdir=.", "--port=70000"): "--port is 70000",
+            ("--workdir=.", "--slots=0"): "--slots is 0; it must be at least 1",
+            ("--workdir=.", "more"): "unexpected argument 'more'",
+        }
+        programs = {arguments: start(["serve.api"], *arguments) for arguments in cases}
+        for arguments, sentence in cases.items():
+            with self.subTest(sentence):
+                out, errors = programs[arguments].communicate(timeout=120)
+                self.assertEqual((programs[arguments].returncode, out), (2, ""))
+                self.assertRegex(errors, r"\Aerror: [^\n]+\n\Z")
+                self.assertIn(sentence, errors)
+
+    def test_a_model_that_cannot_be_loaded(self):
+        """Known only in the engine's thread, when the port is open already."""
+        run = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        (run / "base").mkdir()
+        (run / "base" / "config.json").write_text("{}")
+        program = start(["serve.api"], f"--workdir={run}", "--stage=base", "--port=0")
+        errors = program.communicate(timeout=120)[1]
+        self.assertEqual(program.returncode, 2, errors)
+        self.assertIn("error: there is no tokenizer at", errors)
+
+    def test_a_signal_lets_streams_be_finished(self):
+        scripted = ["tests.serve.scripted_program", "serve.api"]
+        program = start(scripted, "--workdir=.", "--port=0", "--model_name=it", "--max_tokens=900")
+        self.addCleanup(program.wait)
+        self.addCleanup(program.kill)
+        port, name = listening(program)
+        self.assertEqual(name, "it")
+        body = {"messages": [{"role": "user", "content": "endless"}], "stream": True}
+        response = ask(port, "POST", "/v1/chat/completions", body)
+        self.assertIn("data: ", response.readline().decode())
+        program.send_signal(signal.SIGTERM)
+        self.assertTrue(response.read().endswith(b"data: [DONE]\n\n"))
+        self.assertEqual(program.wait(timeout=30), 0)
+
+
+if __name__ == "__main__":
+    absltest.main()

@@ -1,0 +1,138 @@
+"""A server of a small model, or of one that goes by a script, in this process on a free port."""
+
+import contextlib
+import dataclasses
+import http.client
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import jax
+import numpy as np
+
+from data.conversations import END
+from model.sharding import make_mesh
+from serve.engine import Engine
+from serve.http.engine_thread import EngineThread, Served
+from serve.http.limits import Limits
+from serve.http.metrics import new_metrics
+from serve.http.server import make_server
+from serve.http.site import Site
+from serve.scores import Scores
+from serve.slots import Top
+from tests.serve import small_model
+from tests.serve.scripted import Scripted
+
+MODEL = "small-chat"
+
+
+@dataclasses.dataclass
+class Live:
+    """`server.should_exit = True` is what a signal does."""
+
+    port: int
+    site: Site
+    server: object
+    thread: threading.Thread
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def post(self, path: str, body, headers: dict[str, str] | None = None):
+        """Status and JSON (or bytes, of events) of one request."""
+        return self.ask("POST", path, body, headers)
+
+    def get(self, path: str, headers: dict[str, str] | None = None):
+        return self.ask("GET", path, None, headers)
+
+    def ask(self, method: str, path: str, body=None, headers: dict[str, str] | None = None):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+        try:
+            connection.request(method, path, data, headers or {})
+            response = connection.getresponse()
+            content = response.read()
+        finally:
+            connection.close()
+        kind = response.headers.get("content-type", "")
+        return response.status, json.loads(content) if "json" in kind else content
+
+    def metric(self, name: str, **labels: str) -> float:
+        return self.site.metrics.registry.get_sample_value(f"primer_{name}", labels) or 0.0
+
+    def until(self, condition: Callable[[], bool], seconds: float = 20) -> None:
+        end = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > end:
+                raise AssertionError("it did not come true in time")
+            time.sleep(0.01)
+
+
+@contextlib.contextmanager
+def live(make: Callable[[], object], tools=(), key: str = "", **limits) -> Iterator[Live]:
+    """Serves until the end of the `with`.
+
+    Args:
+        make: gives the engine.
+        limits: see serve.http.limits.
+    """
+    bounds = Limits(**{"slots": 4, "read_seconds": 5.0, "drain_seconds": 10.0} | limits)
+    metrics = new_metrics()
+    thread = EngineThread(lambda: Served(make(), tuple(tools)), bounds, metrics)
+    hosts = () if key else ("localhost", "127.0.0.1", "[::1]")
+    site = Site(MODEL, 1, thread, metrics, bounds, hosts, key)
+    server = make_server(site)
+    listening = socket.create_server(("127.0.0.1", 0))
+    running = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+    running.start()
+    found = Live(listening.getsockname()[1], site, server, running)
+    found.until(lambda: thread.state.value != "loading" and server.started, 300)
+    try:
+        yield found
+    finally:
+        server.should_exit = True
+        running.join(30)
+        if running.is_alive():
+            raise AssertionError("the server does not end")
+
+
+def small_engine(slots: int = 4, steps: int = 4) -> Engine:
+    model = small_model.trained()
+    mesh = make_mesh(1, 1, 1, jax.devices()[:1])
+    return Engine(model.params, model.architecture, model.tokenizer, slots, steps=steps, mesh=mesh)
+
+
+class Slow(Scripted):
+    """A scripted engine that takes a moment for every step; `said` maps what was asked last to
+    what is written."""
+
+    def __init__(self, said: dict[str, str], length: int = 4096, seconds: float = 0.002) -> None:
+        super().__init__(self._reply, length)
+        self._said, self._seconds = said, seconds
+
+    def step(self) -> None:
+        time.sleep(self._seconds)
+        super().step()
+        self._writing = [one for one in self._writing if not one[0].finish_reason]
+
+    def score(self, tokens: np.ndarray, top: bool = False) -> Scores:
+        T = len(tokens) - 1
+        nothing = Top(np.zeros((T, 20), np.int32), np.full((T, 20), -1.0, np.float32))
+        return Scores(np.full(T, -0.5, np.float32), nothing)
+
+    @property
+    def writing(self) -> int:
+        return len(self._writing)
+
+    def _reply(self, prompt: list[int]) -> str:
+        turns = self.tokenizer.decode(prompt).split("<|im_start|>")
+        if len(turns) < 3:
+            return f"{len(prompt)} tokens<|endoftext|>"
+        last = turns[-2]
+        asked = last.rstrip("\n").removesuffix(END).partition("\n")[2]
+        if asked.startswith("<tool_response>"):
+            return f"It is done.{END}"
+        return self._said.get(asked, f"You said {len(asked)} characters.{END}")

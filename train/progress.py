@@ -1,0 +1,64 @@
+"""Which stage of how many is at work, and what the stages of a run take: seconds, memory, FLOPs."""
+
+import contextlib
+import pathlib
+import time
+from collections.abc import Callable, Iterator
+
+from data.run_folder import DONE, figures_of, record
+from train.loop import Stopped
+
+SECONDS = "seconds"
+
+
+@contextlib.contextmanager
+def stage(workdir: str, name: str, said: str, peak_gb: Callable[[], float]) -> Iterator[None]:
+    """Around a stage: says that it begins and what it took, and adds that to report.json.
+
+    A stage that finds its work done says so and counts for nothing. One that is stopped counts;
+    what a start took that was killed is lost.
+
+    Args:
+      said: what to call the stage, such as "stage 3 of 11: data.tokenizer".
+      peak_gb: the most memory so far.
+    """
+    print(said, flush=True)
+    before, begun = _finished(workdir), time.monotonic()
+    try:
+        yield
+    except (Stopped, KeyboardInterrupt):
+        record(workdir, _totals(workdir, name, time.monotonic() - begun, peak_gb()))
+        raise
+    seconds = time.monotonic() - begun
+    if _finished(workdir) == before:
+        print(f"{said}: was done before", flush=True)
+        return
+    record(workdir, _totals(workdir, name, seconds, peak_gb()))
+    print(f"{said}: done in {seconds:,.1f} s", flush=True)
+
+
+def _finished(workdir: str) -> dict[str, int]:
+    """The folders of the run that say DONE, and when they said it."""
+    return {
+        path.parent.name: path.stat().st_mtime_ns
+        for path in pathlib.Path(workdir).glob(f"*/{DONE}")
+    }
+
+
+def _totals(workdir: str, name: str, seconds: float, peak_gb: float) -> dict[str, float]:
+    """The figures that change when a stage has worked for so many more seconds."""
+    figures = figures_of(workdir)
+    own = f"{SECONDS}/{name}"
+    spent = {key: value for key, value in figures.items() if key.startswith(f"{SECONDS}/")}
+    spent[own] = spent.get(own, 0.0) + seconds
+    flops = [
+        value
+        for key, value in figures.items()
+        if key.endswith("/flops") and not key.startswith("total/")
+    ]
+    totals = {
+        own: spent[own],
+        "total/seconds": sum(spent.values()),
+        "total/peak_memory_gb": max(peak_gb, figures.get("total/peak_memory_gb", 0.0)),
+    }
+    return totals | ({"total/flops": sum(flops)} if flops else {})
