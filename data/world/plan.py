@@ -261,7 +261,8 @@ def _choose(draw: Draw, told: Sequence[Fact], count: int) -> tuple[Fact, ...]:
 
 
 def _draw_subjects(draw: Draw, seed: int, genre: Genre, count: int) -> list[Subject]:
-    """``count`` different subjects; fewer if chance keeps on drawing the same few."""
+    """``count`` different subjects; if chance keeps on drawing the same few, fewer, but as many as
+    the genre needs."""
     pools = _pools(seed)
     first = pools[""].subjects[draw.index(pools[""].totals)]
     pool = pools[first.entity.kind if draw.chance(genre.same_kind) else ""]
@@ -270,6 +271,10 @@ def _draw_subjects(draw: Draw, seed: int, genre: Genre, count: int) -> list[Subj
         if len(chosen) >= count:
             break
         subject = pool.subjects[draw.index(pool.totals)]
+        chosen.setdefault(subject.entity.id, subject)
+    for subject in pool.subjects:
+        if len(chosen) >= genre.subjects[0]:
+            break
         chosen.setdefault(subject.entity.id, subject)
     return list(chosen.values())
 

@@ -12,7 +12,7 @@ import tempfile
 import lxml.etree
 from absl.testing import absltest
 
-from data import page
+from data import page, tokenizer
 from data.run_folder import figures_of
 from evals import report
 from evals.report import found, meanings, said
@@ -58,7 +58,11 @@ class WholeReportTest(absltest.TestCase):
         super().setUpClass()
         folder = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
         cls.folder = report_run.write(folder / "run")
-        shutil.copytree(small_run.folder() / "run" / "tokenizer", cls.folder / "tokenizer")
+        (folder / "text.txt").write_text("The capital of France is Paris, said the user. " * 50)
+        config = small_run.get_config()
+        config.data.source = str(folder / "text.txt")
+        config.tokenizer.vocab_size = 300
+        tokenizer.run(config, str(cls.folder))
         cls.html = report.html(found.read(cls.folder))
         cls.page = Reader(cls.html)
 

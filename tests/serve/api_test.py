@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 from absl.testing import absltest
 
@@ -71,6 +72,11 @@ class CommandTest(absltest.TestCase):
         self.addCleanup(program.kill)
         port, name = listening(program)
         self.assertEqual(name, "it")
+        statuses = [ask(port, "GET", "/health").status]
+        while statuses[-1] != 200 and len(statuses) < 600:
+            time.sleep(0.05)
+            statuses.append(ask(port, "GET", "/health").status)
+        self.assertLessEqual(set(statuses), {200, 503})
         body = {"messages": [{"role": "user", "content": "endless"}], "stream": True}
         response = ask(port, "POST", "/v1/chat/completions", body)
         self.assertIn("data: ", response.readline().decode())
