@@ -149,7 +149,7 @@ class RunTest(absltest.TestCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.folder = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
-        cls.made = toy.make_run(cls.folder / "made", ending=5.0)
+        cls.made = toy.make_run(cls.folder / "made", ending=6.0)
         cls.config = toy.rlhf_config()
         cls.config.checkpoint.steps, cls.config.checkpoint.keep = 2, 100
         cls.stopped = cls.practise("stopped", cls.config)
@@ -259,7 +259,7 @@ class RunTest(absltest.TestCase):
 class KilledTest(absltest.TestCase):
     def test_killed_at_some_moments_stops_at_the_same_peak_with_the_same_bits(self):
         with tempfile.TemporaryDirectory() as folder:
-            made = toy.make_run(pathlib.Path(folder) / "made", ending=5.0)
+            made = toy.make_run(pathlib.Path(folder) / "made", ending=6.0)
             unbroken = toy.copied(made, pathlib.Path(folder) / "unbroken")
             broken = toy.copied(made, pathlib.Path(folder) / "broken")
             killed.whole(unbroken, "rlhf")

@@ -142,7 +142,7 @@ class LoopTest(absltest.TestCase):
         with self.assertRaises(loop.Stopped):
             loop.run(rolled, folder, self.mesh, CONFIG)
         _, figures = loop.run(rolled, folder, self.mesh, CONFIG)
-        self.assertEqual(set(figures), {"val_loss", "seconds"})
+        self.assertEqual(set(figures), {"val_loss", "seconds", "flops"})
         lines = watch.records(folder / "metrics.jsonl")
         self.assertEqual([x["step"] for x in lines if "val_loss" in x], [0, 6, 12])
         self.assertFalse((folder / "samples.txt").exists())
