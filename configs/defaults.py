@@ -337,10 +337,21 @@ def get_config() -> ConfigDict:
     config.rl.lam = 0.95
     config.rl.value_clip = 0.2
     config.rl.value_weight = 0.5
-    # Steps between evaluations, greedy, on so many problems that are never practised. 0: a tenth of
+    # Steps between evaluations, on so many problems that are never practised. 0: a tenth of
     # the steps.
     config.rl.eval_steps = 0
     config.rl.eval_problems = 200
+    # Answers to each, sampled at temperature 1. 0: one, the most likely.
+    config.rl.eval_samples = 0
+    # The stage of a reward model, where nothing verifies an answer. "": the environment verifies.
+    config.rl.reward = ""
+    # What an answer without an end is worth then: standard deviations below the start's mean.
+    config.rl.unfinished = 3.0
+    # With a reward model: stop when so many evaluations in a row were not the best by the hidden
+    # judge, on half of the held-out problems, and keep the policy of the best. False: go on to the
+    # end, and keep the last.
+    config.rl.stop_at_peak = False
+    config.rl.patience = 4
 
     # The same with PPO: rl.ppo:rl=ppo.
     config.ppo = config.rl.copy_and_resolve_references()
@@ -351,6 +362,38 @@ def get_config() -> ConfigDict:
     config.ppo.clip_high = 0.2
     config.ppo.kl = 0.05
     config.ppo.kl_target = 0.05
+
+    # Jokes against a reward model: rl.grpo:rl=rlhf, and with PPO rl.ppo:rl=rlhf_ppo.
+    config.rlhf = config.rl.copy_and_resolve_references()
+    config.rlhf.name = config.rlhf.figures = "rlhf"
+    config.rlhf.environment = "jokes"
+    config.rlhf.reward = "reward"
+    config.rlhf.tokens = 80
+    config.rlhf.resample = 0
+    config.rlhf.steps = 200
+    config.rlhf.eval_steps = 10
+    config.rlhf.eval_problems = 96
+    config.rlhf.eval_samples = 4
+    config.rlhf.stop_at_peak = True
+    config.rlhf_ppo = config.rlhf.copy_and_resolve_references()
+    config.rlhf_ppo.name = config.rlhf_ppo.figures = "rlhf_ppo"
+    for key in ("epochs", "minibatches", "clip_high"):
+        config.rlhf_ppo[key] = config.ppo[key]
+    config.rlhf_ppo.kl = 0.02
+
+    # Ways to use what a reward model has learnt, side by side: the stage rl.comparison.
+    config.comparison = ConfigDict()
+    # Stages to compare, those left out that the run does not have; the first is the reference.
+    config.comparison.stages = ("chat", "dpo", "rlhf", "rlhf_ppo")
+    # The stage of the reward model.
+    config.comparison.reward = "reward"
+    # Of so many answers of the reference the one that it likes best.
+    config.comparison.best_of = (1, 2, 4, 8, 16)
+    # Held-out prompts, of the half that no policy was stopped by; answers to each, at temperature
+    # 1; and most tokens of one.
+    config.comparison.prompts = 64
+    config.comparison.samples = 16
+    config.comparison.tokens = 80
 
     # What several answers to a problem are worth, and a choice among them: the stage rl.best_of_n.
     config.best_of_n = ConfigDict()

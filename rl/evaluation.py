@@ -23,7 +23,7 @@ _PANELS = (
 
 
 def figures(rollouts: Sequence[Rollout]) -> dict[str, float]:
-    """Means over greedy answers to held-out problems."""
+    """Means over answers to held-out problems."""
     count = len(rollouts)
     return {
         HELD_OUT: sum(one.reward for one in rollouts) / count,
@@ -37,15 +37,22 @@ def finished(rollout: Rollout) -> bool:
     return rollout.trajectory.finish_reason == "stop"
 
 
-def keep(folder: pathlib.Path, step: int, rollouts: Sequence[Rollout]) -> None:
+def keep(
+    folder: pathlib.Path, step: int, rollouts: Sequence[Rollout], gold: Sequence[float] = ()
+) -> None:
     """Adds the rollouts of an evaluation to rollouts.jsonl, a line each: step, id, reward, verdict
     (why), prompt, turn (steps, tool calls and their results), finish_reason and expected.
 
     Lines of this step and later ones, left there by a run that was stopped, are replaced.
+
+    Args:
+        gold: of each, where a hidden judge knows it.
     """
     path = folder / ROLLOUTS
     lines = [line for line in watch.records(path) if line["step"] < step]
-    lines += [{"step": step} | _line(one) for one in rollouts]
+    kept = [{"gold": round(float(value), 3)} for value in gold] or [{}] * len(rollouts)
+    for one, more in zip(rollouts, kept, strict=True):
+        lines.append({"step": step} | more | _line(one))
     text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
     write_atomically(path, text)
 

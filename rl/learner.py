@@ -67,14 +67,17 @@ class Learner:
         counted.steps = train.steps * rl.epochs * rl.minibatches
         self._optimizer = optimizer(counted, method.declarations)
         self._carried = _arrays(carried)
-        self.layout = state.layout(method.declarations, self._optimizer, False, mesh, self._carried)
+        average = bool(train.average)
+        self.layout = state.layout(
+            method.declarations, self._optimizer, average, mesh, self._carried
+        )
         places = jax.tree.map(lambda leaf: leaf.sharding, self.layout)
         self._prepare = jax.jit(method.prepare)
         self._update = jax.jit(self._updated, out_shardings=(places, None), donate_argnums=0)
         self._begin = jax.jit(
             # Copied: a step may overwrite the state, and the start is still needed.
             lambda params, carried: state.starting(
-                jax.tree.map(jnp.copy, params), self._optimizer, False, carried
+                jax.tree.map(jnp.copy, params), self._optimizer, average, carried
             ),
             out_shardings=places,
         )
@@ -137,7 +140,7 @@ class Learner:
             step=current.step + last,
             params=optax.apply_updates(current.params, changes),
             optimizer=opt_state,
-            average=None,
+            average=current.average,
             carried=carried,
         )
         return following, metrics

@@ -38,6 +38,11 @@ class Writer:
         self._bounds = Bounds(config.rl.calls, most, most, config.rl.result_tokens)
         self._engine: Engine | None = None
 
+    @property
+    def vocab_size(self) -> int:
+        """Tokens that can be written."""
+        return self._tokenizer.vocab_size
+
     def write(
         self,
         params: Params,
@@ -118,16 +123,24 @@ class Practice:
         return tried, kept, rates
 
     def held_out(self, params: Params) -> list[Rollout]:
-        """The most likely answer to each problem that is kept for measuring, of all levels."""
-        count, levels = self.config.rl.eval_problems, len(self.levels)
-        problems = [
-            self.environment.problem(
-                problem_seed(self.config.seed, number, True), self.levels[number % levels]
-            )
-            for number in range(count)
-        ]
-        written = self.writer.write(params, problems, [[0]] * count, temperature=0.0)
+        """What is answered to the problems kept for measuring, and what it is worth."""
+        problems, written = self.held_out_answers(params)
         return judged(problems, written, self.rewards)
+
+    def held_out_answers(self, params: Params) -> tuple[list[Problem], list[Trajectory]]:
+        """The most likely answer to each problem that is kept for measuring, of all levels; or
+        config.rl.eval_samples answers, by the same seeds each time. Each with its problem.
+        """
+        rl, levels = self.config.rl, len(self.levels)
+        samples, own = max(1, rl.eval_samples), range(rl.eval_problems)
+        numbers = [problem_seed(self.config.seed, number, True) for number in own]
+        problems = [
+            self.environment.problem(seed, self.levels[number % levels])
+            for number, seed in zip(own, numbers, strict=True)
+        ]
+        seeds = [rollout_seeds(self.config.seed, seed, samples) for seed in numbers]
+        written = self.writer.write(params, problems, seeds, float(rl.eval_samples > 0))
+        return [problem for problem in problems for _ in range(samples)], written
 
     def _drawn(self, number: int, rates: np.ndarray) -> tuple[Problem, int]:
         """The problem with this number, and the place of its level among the levels, from 1."""

@@ -24,7 +24,7 @@ from data.encoding import Tokenizer
 from data.errors import InputError
 from data.run_folder import is_done
 from model.config import ModelConfig
-from rl import evaluation
+from rl import evaluation, peak, unverified
 from rl.advantages import overlong_penalty
 from rl.environments import curriculum, named
 from rl.environments.environment import Environment
@@ -48,7 +48,8 @@ def run(
 
     Args:
         make_method: (resolved config, architecture, the tokenizer's size) -> the algorithm.
-        make_rewards: what answers are worth, from the environment that makes the problems.
+        make_rewards: what answers are worth, from the environment that makes the problems, unless
+            config.rl.reward names a reward model.
 
     Raises:
         InputError: something in the config or in the run must be put right.
@@ -72,6 +73,7 @@ def run(
             f"config.rl.levels has {wrong[0]}; those of {environment.name} are 1 to "
             f"{environment.levels}"
         )
+    _check_rewards(config.rl, environment)
     mesh = stage.mesh_of(config, architecture, "rl")
     method = make_method(config, architecture, tokenizer.vocab_size)
     with contextlib.ExitStack() as stack:
@@ -116,13 +118,32 @@ def stage_config(config: ConfigDict, base: ConfigDict) -> ConfigDict:
         train[key] = rl[key]
     for key in ("warmup", "decay", "final_rate", "beta2"):
         train[key] = rl[key]
-    train.average = 0.0
+    # What is kept for use is set at a peak (rl.peak), and does not follow the steps.
+    train.average = 1.0 if rl.stop_at_peak else 0.0
     train.separate_documents = True
     result.watch.log_steps = 1
     result.watch.eval_steps = rl.eval_steps or None
     if config.checkpoint.folder:
         result.checkpoint.folder = os.path.join(config.checkpoint.folder, rl.name)
     return result
+
+
+def _check_rewards(rl: ConfigDict, environment: Environment) -> None:
+    if environment.gold and not rl.reward:
+        raise InputError(
+            f"nothing verifies the answers of the environment {environment.name}: name the stage "
+            "of a reward model in config.rl.reward"
+        )
+    if rl.stop_at_peak and not rl.reward:
+        raise InputError(
+            "config.rl.stop_at_peak is for a reward model, whose peak is not the end: set it to "
+            "False, or config.rl.reward"
+        )
+    if rl.reward and (rl.eval_problems < 2 or rl.eval_samples < 1 or rl.patience < 1):
+        raise InputError(
+            "with config.rl.reward set, config.rl.eval_problems must be at least 2, and "
+            "eval_samples and patience at least 1"
+        )
 
 
 def make_plan(
@@ -136,8 +157,13 @@ def make_plan(
     """Everything the loop needs, from the resolved config of the stage."""
     rl = config.rl
     carried = {"rates": curriculum.start(len(practice.levels))} | method.carried
+    if rl.stop_at_peak:
+        carried |= peak.start()
     learner = Learner(config, architecture, mesh, method, carried)
     start = trained.load(workdir, rl.start, mesh).params
+    judges = None
+    if rl.reward:
+        practice, judges = unverified.prepared(config, architecture, mesh, practice, start, workdir)
 
     def step(current: state.State, batch: loop.Batch) -> tuple[state.State, Metrics]:
         begun = time.monotonic()
@@ -156,25 +182,40 @@ def make_plan(
         seconds = (written - begun, time.monotonic() - written)
         return current, metrics | _rollout_figures(tried, groups, seconds)
 
-    def evaluate(current: state.State, final: bool) -> dict[str, float]:
-        rollouts = practice.held_out(current.params)
-        evaluation.keep(pathlib.Path(workdir) / rl.name, int(current.step), rollouts)
-        return evaluation.figures(rollouts)
-
     return loop.Plan(
         name=rl.name,
         layout=learner.layout,
         initial=lambda: learner.initial(start),
         step=step,
         batches=lambda first: _numbers(rl, first),
-        evaluate=evaluate,
+        evaluate=_evaluator(practice, judges, pathlib.Path(workdir) / rl.name),
         sample=None,
         steps=config.train.steps,
         tokens=0,
         flops=0.0,
         peak=1.0,
         evaluate_first=True,
+        follow=peak.follower(unverified.TO_STOP_BY) if rl.stop_at_peak else None,
+        is_over=peak.is_over(rl.patience) if rl.stop_at_peak else None,
     )
+
+
+def _evaluator(
+    practice: Practice, judges: unverified.Judges | None, folder: pathlib.Path
+) -> Callable[[state.State, bool], dict[str, float]]:
+    """(state, whether it is the last) -> figures of what it writes to held-out problems, which is
+    kept in `folder`."""
+
+    def evaluate(current: state.State, final: bool) -> dict[str, float]:
+        rollouts = practice.held_out(current.params)
+        gold = judges.golds(rollouts) if judges else ()
+        evaluation.keep(folder, int(current.step), rollouts, gold)
+        if judges is None:
+            return evaluation.figures(rollouts)
+        strayed = judges.strayed([one.trajectory for one in rollouts])
+        return unverified.figures(rollouts, practice.config.rl.eval_samples, gold, strayed)
+
+    return evaluate
 
 
 def _say_skipped(name: str, step: int, tried: Sequence[Sequence[Rollout]]) -> None:
@@ -237,5 +278,9 @@ def _rollout_figures(
 
 def _finish(folder: pathlib.Path, config: ConfigDict) -> dict[str, float]:
     evaluation.draw_curves(folder, f"{config.name}: {config.rl.environment}")
+    if config.rl.reward:
+        unverified.draw(folder, f"{config.name}: {config.rl.environment}")
+        found = unverified.summary(folder)
+        return {f"{config.rl.figures}/{name}": value for name, value in found.items()}
     before, after = evaluation.first_and_last(folder)
     return {f"{config.rl.figures}_before": before, f"{config.rl.figures}_after": after}

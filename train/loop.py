@@ -61,6 +61,9 @@ class Plan:
     steps: how many to take. tokens, flops: of one step, over all hosts; 0 tokens: not the same in
       every step, and no speed is given. peak: FLOP/s.
     evaluate_first: whether to evaluate before the first step, too.
+    follow: (state, figures of its evaluation) -> the state to go on with; None: the same.
+    is_over: state -> whether it is the last, before all steps are taken; None: never. Both depend
+      on their arguments alone.
     """
 
     name: str
@@ -75,6 +78,8 @@ class Plan:
     flops: float
     peak: float
     evaluate_first: bool = False
+    follow: Callable[[State, dict[str, float]], State] | None = None
+    is_over: Callable[[State], bool] | None = None
 
 
 def run(plan: Plan, folder: pathlib.Path, mesh: Mesh, config: ConfigDict) -> tuple[State, dict]:
@@ -104,6 +109,7 @@ def run(plan: Plan, folder: pathlib.Path, mesh: Mesh, config: ConfigDict) -> tup
         found = saves.restore(plan.layout)
         state, record = found or (plan.initial(), {"batches": 0, "seconds": 0.0})
         start = int(state.step)
+        over = _is_over(plan, state)
         batches = plan.batches(record["batches"])
         clock = _Clock(record["seconds"])
         last = None
@@ -111,9 +117,12 @@ def run(plan: Plan, folder: pathlib.Path, mesh: Mesh, config: ConfigDict) -> tup
             if found:
                 watch.say(f"{plan.name}: going on from the checkpoint of step {start}")
             elif plan.evaluate_first:
-                watch.record(0, plan.evaluate(state, False))
+                last, state = _evaluated(plan, state, False)
+                watch.record(0, last)
             flight = _Flight(plan, folder, saves, clock)
             for step in range(start + 1, plan.steps + 1):
+                if over:
+                    break
                 state, metrics = plan.step(state, next(batches))
                 flight.land()  # the step before, while this one runs
                 flight.launch(step, metrics)
@@ -123,12 +132,13 @@ def run(plan: Plan, folder: pathlib.Path, mesh: Mesh, config: ConfigDict) -> tup
                 if _due(step, config.watch.eval_steps, plan.steps):
                     flight.land()
                     with clock.paused():
-                        last = plan.evaluate(state, step == plan.steps)
+                        last, state = _evaluated(plan, state, step == plan.steps)
                         watch.record(step, last)
+                        over = _is_over(plan, state)
                         if lead and plan.sample:
                             _append(folder / "samples.txt", step, plan.sample(state))
                 signum = stop.reached(step)
-                if signum or _due(step, config.checkpoint.steps, plan.steps):
+                if signum or over or _due(step, config.checkpoint.steps, plan.steps):
                     flight.land()  # so that nothing is saved that is not known to be finite
                     with clock.paused():
                         seconds = clock.seconds()
@@ -140,6 +150,15 @@ def run(plan: Plan, folder: pathlib.Path, mesh: Mesh, config: ConfigDict) -> tup
         last = plan.evaluate(state, True)
     cost = {"flops": plan.steps * plan.flops} if plan.flops else {}
     return state, last | _speed(plan, clock) | cost | {"seconds": clock.seconds()}
+
+
+def _evaluated(plan: Plan, state: State, final: bool) -> tuple[dict[str, float], State]:
+    figures = plan.evaluate(state, final)
+    return figures, plan.follow(state, figures) if plan.follow else state
+
+
+def _is_over(plan: Plan, state: State) -> bool:
+    return plan.is_over is not None and plan.is_over(state)
 
 
 def _due(step: int, every: int, steps: int) -> bool:

@@ -55,12 +55,15 @@ class Environment:
       problem: (seed, level) to a problem; the seed comes from ``problem_seed``, and says whether
         the problem is one for training or one for measuring.
       verify: (problem, text) to a verdict; never raises, whatever the text is.
+      gold: where nothing can verify an answer and a reward model stands in: (problem, text) to
+        what it is truly worth, in a unit of its own. It measures a policy and is never a reward.
     """
 
     name: str
     levels: int
     problem: Callable[[int, int], Problem]
     verify: Callable[[Problem, str | None], Verdict]
+    gold: Callable[[Problem, str], float] | None = None
 
 
 def problem_seed(run_seed: int, index: int, held_out: bool) -> int:

@@ -2,6 +2,7 @@
 
 countdown                              one of the small world's
 countdown@0.5,problems@0.5             a mixture by weight; without weights, equally often
+jokes                                  jokes and stories, which take a reward model; not mixed
 gsm8k:train.jsonl.gz                   GSM8K; jsonl:mine.jsonl, any questions with answers
 reasoning_gym:chain_sum                a generator of reasoning-gym's
 """
@@ -14,7 +15,7 @@ from data import sources
 from data.errors import InputError
 from data.world.chat.setting import Setting, without_facts
 from data.world.draw import Draw
-from rl.environments import files, gym, tables, world
+from rl.environments import files, gym, jokes, tables, world
 from rl.environments.environment import Environment, Problem, Verdict
 
 _WORLD = {
@@ -26,6 +27,7 @@ _WORLD = {
     "copying": world.copies,
     "sorting": world.sorted_lists,
     "tables": tables.tables,
+    "jokes": jokes.jokes,
 }
 _PREFIXED = {
     "gsm8k:": files.gsm8k,
@@ -72,11 +74,16 @@ def _mixture(name: str, parts: list[Environment], weights: list[float]) -> Envir
     """Problems of the parts by weight; one with fewer levels gives its hardest beyond them.
 
     Raises:
-      InputError: an environment is named twice.
+      InputError: an environment is named twice, or one that nothing verifies.
     """
     by_name = {part.name: part for part in parts}
     if len(by_name) < len(parts):
         raise InputError(f"{name} names an environment twice: give it once, with its weight")
+    if unverified := [part.name for part in parts if part.gold]:
+        raise InputError(
+            f"{name} mixes {unverified[0]}, which nothing verifies, with what is verified: "
+            "practise it alone"
+        )
     totals = list(itertools.accumulate(weights))
     levels = max(part.levels for part in parts)
 

@@ -1,4 +1,4 @@
-"""Practises in the run folder argv[1] by argv[2], "grpo" or "ppo": a program to be killed."""
+"""Practises in the run folder argv[1] by argv[2] (grpo, ppo or rlhf): a program to be killed."""
 
 import sys
 
@@ -10,6 +10,8 @@ def settings(name: str):
     config = toy.config()
     config.rl.curriculum = True
     config.rl.eval_steps, config.checkpoint.steps = 4, 2
+    if name == "rlhf":
+        return toy.rlhf_config()
     if name == "ppo":
         config.rl.name, config.rl.figures = "ppo", "rl/ppo"
         config.rl.epochs = config.rl.minibatches = 2
@@ -18,5 +20,11 @@ def settings(name: str):
 
 
 if __name__ == "__main__":
-    module = {"grpo": grpo, "ppo": ppo}[sys.argv[2]]
-    toy.practise(sys.argv[1], settings(sys.argv[2]), module.make_method, toy.first_token_below(64))
+    config = settings(sys.argv[2])
+    if sys.argv[2] == "rlhf":
+        made, liked = toy.longer_is_liked()
+        with liked:
+            toy.practise(sys.argv[1], config, grpo.make_method, None, made)
+    else:
+        module = {"grpo": grpo, "ppo": ppo}[sys.argv[2]]
+        toy.practise(sys.argv[1], config, module.make_method, toy.first_token_below(64))

@@ -142,7 +142,7 @@ class LoopTest(absltest.TestCase):
         with self.assertRaises(loop.Stopped):
             loop.run(rolled, folder, self.mesh, CONFIG)
         _, figures = loop.run(rolled, folder, self.mesh, CONFIG)
-        self.assertEqual(set(figures), {"val_loss", "seconds"})
+        self.assertEqual(set(figures), {"val_loss", "seconds", "flops"})
         lines = watch.records(folder / "metrics.jsonl")
         self.assertEqual([x["step"] for x in lines if "val_loss" in x], [0, 6, 12])
         self.assertFalse((folder / "samples.txt").exists())
@@ -170,6 +170,40 @@ class LoopTest(absltest.TestCase):
         self.assertEqual([x["other"] for x in lines], [6.0, 6.0])
         again, _ = loop.run(dataclasses.replace(rolled, steps=6), folder, self.mesh, CONFIG)
         np.testing.assert_array_equal(again.carried["rate"], [21.0, 21.0])
+
+    def test_is_over_before_all_steps_however_often_it_is_started(self):
+        made = plan(self.mesh)
+        update = optimizer(TRAIN, DECLARATIONS)
+        layout = state.layout(DECLARATIONS, update, True, self.mesh, {"seen": jnp.zeros(())})
+
+        def step(current, batch):
+            following, metrics = made.step(current.replace(carried=None), batch)
+            return following.replace(carried=current.carried), metrics
+
+        def follow(current, figures):
+            self.assertIn("val_loss", figures)
+            return current.replace(carried={"seen": current.carried["seen"] + 1})
+
+        rolled = dataclasses.replace(
+            made,
+            layout=layout,
+            initial=lambda: made.initial().replace(carried={"seen": jnp.zeros(())}),
+            step=step,
+            steps=24,
+            evaluate_first=True,
+            follow=follow,
+            is_over=lambda current: float(current.carried["seen"]) >= 3,
+        )
+        folder = self.folder()
+        ended = [loop.run(rolled, folder, self.mesh, CONFIG) for _ in range(2)]
+        # Evaluated at 0, 6 and 12; the second start finds that it is over.
+        for last, figures in ended:
+            self.assertEqual(int(last.step), 12)
+            self.assertEqual(float(last.carried["seen"]), 3.0)
+            self.assertIn("val_loss", figures)
+        self.assertEqual(bits(ended[0][0]), bits(ended[1][0]))
+        lines = watch.records(folder / "metrics.jsonl")
+        self.assertEqual([x["step"] for x in lines if "val_loss" in x], [0, 6, 12])
 
     def test_signals_get_their_old_handlers_back(self):
         before = signal.getsignal(signal.SIGINT)

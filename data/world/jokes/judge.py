@@ -215,12 +215,14 @@ class Rater(NamedTuple):
     later: float
 
 
+# On the average less than half a point for what a good answer has once: what they prefer is mostly
+# what is worth more. What a text does again and again is another matter.
 RATERS = (
-    Rater(0.5, 0.8, 0.2, 0.1),
-    Rater(0.2, 1.2, 0.0, 0.0),
-    Rater(0.8, 0.3, 0.4, 0.2),
-    Rater(-0.1, 0.2, 0.6, 0.1),
-    Rater(0.6, 0.9, -0.2, 0.3),
+    Rater(0.4, 0.5, 0.1, 0.1),
+    Rater(0.1, 0.9, 0.0, 0.0),
+    Rater(0.6, 0.2, 0.3, 0.2),
+    Rater(-0.1, 0.1, 0.4, 0.1),
+    Rater(0.5, 0.7, -0.2, 0.3),
 )
 _LAUGH = re.compile(r"\b(?:ha ha|get it|good one|love it)\b")
 _NOISE = 0.7  # of the Gumbel noise, in points

@@ -1,0 +1,169 @@
+"""A policy on prompts whose answers nothing verifies: what a reward model says (the proxy), what
+the hidden judge says (gold), and how far it has strayed.
+
+A policy that is optimised against a proxy is at first better by both, and then by the proxy alone
+(Gao et al. 2022, arXiv 2210.10760). Held-out prompts come in two halves: one says when to stop, and
+what is reported is of the other, since the highest of many noisy figures flatters itself.
+
+Both are in standard deviations of the start's answers to all held-out prompts, sampled at
+temperature 1, above their mean.
+"""
+
+import dataclasses
+import functools
+import json
+import math
+import pathlib
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from jax.sharding import Mesh
+from ml_collections import ConfigDict
+
+from data.run_folder import write_atomically
+from evals.answers import said
+from model.config import ModelConfig
+from rl import divergence, evaluation, feedback
+from rl.environments.environment import Problem
+from rl.feedback import Scale
+from rl.practice import Params, Practice
+from rl.rollout import Rollout
+from serve.turns import Trajectory
+from train import watch
+from train.reward import RewardModel
+
+START = "start.json"
+TO_STOP_BY = "gold_to_stop_by"
+_PANELS = (
+    ("proxy, in deviations of the start", ("proxy",)),
+    ("gold, in deviations of the start", ("gold", TO_STOP_BY)),
+    ("KL to the start, nats an answer", ("held_out_kl",)),
+    ("tokens an answer", ("held_out_length",)),
+    ("entropy, nats a token", ("held_out_entropy",)),
+)
+
+
+class Judges(NamedTuple):
+    """What measures a policy on held-out prompts.
+
+    gold: the hidden judge's scale. of: (problem, text) -> what it says, on its own scale.
+    strayed: turns -> of each its divergence from the start, in nats (rl.divergence).
+    """
+
+    gold: Scale
+    of: Callable[[Problem, str], float]
+    strayed: Callable[[Sequence[Trajectory]], np.ndarray]
+
+    def golds(self, rollouts: Sequence[Rollout]) -> np.ndarray:
+        """Of each, in deviations of the start, [N]. What was not ended says nothing."""
+        worth = [self.of(one.problem, said(one.trajectory)) for one in rollouts]
+        return self.gold.of(np.array(worth))
+
+
+def prepared(
+    config: ConfigDict,
+    architecture: ModelConfig,
+    mesh: Mesh,
+    practice: Practice,
+    start: Params,
+    workdir: str,
+) -> tuple[Practice, Judges]:
+    """The practice with rewards by the reward model config.rl.reward, and what measures it.
+
+    The scales that the start's answers set are kept in start.json of the stage's folder for as long
+    as the run lasts.
+
+    Args:
+        config: the resolved one of the stage.
+        start: parameters of the model that training starts from, on `mesh`.
+
+    Raises:
+        InputError: there is no such reward model, or the start's answers are all worth the same.
+    """
+    rl, environment = config.rl, practice.environment
+    score = RewardModel.load(workdir, rl.reward, mesh).score
+    path = pathlib.Path(workdir) / rl.name / START
+    of = environment.gold or (lambda problem, text: environment.verify(problem, text).reward)
+    if not path.exists():
+        asked, written = practice.held_out_answers(start)
+        given = {
+            "proxy": feedback.raw_scores(score, written),
+            "gold": [of(one, said(turn)) for one, turn in zip(asked, written, strict=True)],
+        }
+        made = {what: feedback.scale(values, what)._asdict() for what, values in given.items()}
+        write_atomically(path, json.dumps(made, indent=2) + "\n")
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    rewards = feedback.scored(score, Scale(**kept["proxy"]), rl.unfinished)
+    rows = config.train.batch // config.train.accumulate
+    measure = divergence.measurer(architecture, practice.writer.vocab_size, mesh, rows)
+    judges = Judges(Scale(**kept["gold"]), of, functools.partial(measure, start))
+    return dataclasses.replace(practice, rewards=rewards), judges
+
+
+def figures(
+    rollouts: Sequence[Rollout], samples: int, gold: np.ndarray, strayed: np.ndarray
+) -> dict[str, float]:
+    """Means over an evaluation; proxy and gold over the half of the prompts to report on.
+
+    Args:
+        rollouts: `samples` of each held-out problem, neighbours; problems 0, 2, ... are to stop by.
+        gold: [N], of each in deviations of the start.
+        strayed: [N], of each in nats.
+    """
+    to_stop_by = np.arange(len(rollouts)) // samples % 2 == 0
+    rewards = np.array([one.reward for one in rollouts])
+    surprise = -sum(sum(one.trajectory.log_probs) for one in rollouts)
+    return evaluation.figures(rollouts) | {
+        "proxy": float(rewards[~to_stop_by].mean()),
+        "gold": float(gold[~to_stop_by].mean()),
+        "gold_error": standard_error(gold[~to_stop_by].reshape(-1, samples)),
+        TO_STOP_BY: float(gold[to_stop_by].mean()),
+        "held_out_kl": float(strayed.mean()),
+        # Of the sampled tokens, whose mean is the entropy.
+        "held_out_entropy": surprise / max(1, sum(one.length for one in rollouts)),
+    }
+
+
+def standard_error(values: np.ndarray) -> float:
+    """Of the mean of [problems, samples]: samples of one problem are not independent."""
+    means = values.mean(axis=1)
+    return float(means.std(ddof=1) / math.sqrt(len(means))) if len(means) > 1 else 0.0
+
+
+def summary(folder: pathlib.Path) -> dict[str, float]:
+    """Proxy and gold before the first step, at the peak of the half to stop by, and at the end."""
+    lines = _evaluations(folder)
+    highest = max(lines, key=lambda line: line[TO_STOP_BY])
+    moments = {"before": lines[0], "peak": highest, "end": lines[-1]}
+    found = {
+        f"{what}_{moment}": line[what]
+        for what in ("gold", "proxy")
+        for moment, line in moments.items()
+    }
+    return found | {"peak_step": highest["step"], "kl_peak": highest["held_out_kl"]}
+
+
+def draw(folder: pathlib.Path, title: str) -> None:
+    """Draws rlhf.png: the curves of the evaluations in the folder's metrics.jsonl."""
+    from matplotlib.figure import Figure
+
+    lines = _evaluations(folder)
+    peak = summary(folder)["peak_step"]
+    figure = Figure(figsize=(8, 11), layout="constrained")
+    for axes, (label, names) in zip(figure.subplots(len(_PANELS)), _PANELS, strict=True):
+        steps = [line["step"] for line in lines]
+        for name in names:
+            axes.plot(steps, [line[name] for line in lines], marker="o", ms=3, label=name)
+        axes.axvline(peak, color="grey", ls=":", lw=1)
+        axes.set(ylabel=label)
+        axes.grid(alpha=0.3)
+        if len(names) > 1:
+            axes.legend()
+    axes.set(xlabel="step (dotted: the peak of the half to stop by)")
+    figure.suptitle(title)
+    figure.savefig(folder / "rlhf.png", dpi=120)
+
+
+def _evaluations(folder: pathlib.Path) -> list[dict[str, Any]]:
+    return [line for line in watch.records(folder / "metrics.jsonl") if TO_STOP_BY in line]
