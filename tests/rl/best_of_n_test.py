@@ -13,15 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from configs import defaults
-from data.conversations import END
 from data.errors import InputError
 from rl import best_of_n
 from rl.best_of_n import Tries, best_scored, figures, majority, pass_at
 from rl.environments import named
 from rl.environments.answers import normalised
 from rl.environments.environment import Environment, Problem, Verdict
-from serve.load import Trained
-from tests.serve import small_model
+from tests.rl import toy
 
 tries = st.lists(st.tuples(st.booleans(), st.integers(0, 3)), min_size=1, max_size=7)
 
@@ -100,15 +98,6 @@ class ChoosingTest(absltest.TestCase):
         self.assertNotEqual(normalised(words, "red cat 1"), normalised(words, "red cat 2"))
 
 
-def _ending() -> Trained:
-    """The small model, with <|im_end|> so loud that about every other answer comes to an end."""
-    trained = small_model.trained()
-    params = dict(trained.params)
-    name = "unembedding" if "unembedding" in params else "embedding"
-    params[name] = params[name].at[trained.tokenizer.special[END]].multiply(3.0)
-    return trained._replace(params=params)
-
-
 def _problem(seed: int, level: int) -> Problem:
     messages = ({"role": "user", "content": f"the cat {seed % 100}"},)
     return Problem(f"toy/{level}/{seed}", messages, "cat", {"answer": "cat"})
@@ -125,13 +114,13 @@ class StageTest(absltest.TestCase):
         self.config = defaults.get_config()
         section = self.config.best_of_n
         section.problems, section.n, section.tokens, section.reward = 3, (4, 1, 2), 24, "liking"
-        self.enterContext(mock.patch.object(best_of_n, "load", lambda *_: _ending()))
+        toy.make_run(self.folder, ending=4.0)
 
     def run_(self) -> dict:
-        toy = Environment("toy", 2, _problem, _verify)
+        environment = Environment("toy", 2, _problem, _verify)
         liking = mock.Mock(score=lambda pairs: np.array([len(tokens) for _, tokens in pairs]))
         with (
-            mock.patch.object(named, "environment", lambda spec, config: toy),
+            mock.patch.object(named, "environment", lambda spec, config: environment),
             mock.patch.object(best_of_n.RewardModel, "load", lambda workdir, stage: liking),
         ):
             best_of_n.run(self.config, str(self.folder))

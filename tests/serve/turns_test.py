@@ -69,7 +69,7 @@ class InStepTest(absltest.TestCase):
 
         def reply(ids):
             long = ids == writes.prompt.tolist()
-            return "the dogs ran " * 9 + END if long else next(replies)
+            return "the dogs ran " * 20 + END if long else next(replies)
 
         for in_step in (True, False):
             seen.clear()
