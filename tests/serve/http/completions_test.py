@@ -4,6 +4,7 @@ import json
 import unittest
 from unittest import mock
 
+import jax
 import jsonschema
 import numpy as np
 import openai
@@ -16,7 +17,7 @@ from model.transformer import hidden_states
 from serve import engine as engine_module
 from serve.engine import Request
 from tests.serve import small_model
-from tests.serve.http.live import MODEL, live, small_engine
+from tests.serve.http.live import CONTEXT, MODEL, live, small_engine
 
 
 def setUpModule():
@@ -34,11 +35,16 @@ def complete(prompt, **options):
 
 def log_probs(ids: list[int]) -> np.ndarray:
     """Of every token after the first, by the loss function of training."""
+    row = np.pad(np.array(ids, np.int32), (0, small_model.CONTEXT + 1 - len(ids)))
+    return np.asarray(_row_log_probs(row))[: len(ids) - 1]
+
+
+@jax.jit
+def _row_log_probs(row: jax.Array) -> jax.Array:
     model = small_model.trained()
     matrix = unembedding(model.params)[: model.tokenizer.vocab_size]
-    row = np.array([ids], np.int32)
-    hidden = hidden_states(model.params, model.architecture, row[:, :-1])
-    return np.asarray(token_log_probs(hidden, matrix, row[:, 1:])[0])
+    hidden = hidden_states(model.params, model.architecture, row[None, :-1])
+    return token_log_probs(hidden, matrix, row[None, 1:])[0]
 
 
 class CompletionsTest(absltest.TestCase):
@@ -120,7 +126,7 @@ class CompletionsTest(absltest.TestCase):
 
     def test_what_is_refused(self):
         for code, prompt, options in (
-            ("context_length_exceeded", list(range(96)), {}),
+            ("context_length_exceeded", list(range(CONTEXT)), {}),
             ("context_length_exceeded", "x" * 100_000, {}),
             ("invalid_value", [10_000], {}),
             ("invalid_type", [[]], {}),

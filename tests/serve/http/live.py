@@ -26,6 +26,7 @@ from tests.serve import small_model
 from tests.serve.scripted import Scripted
 
 MODEL = "small-chat"
+CONTEXT = 256
 
 
 @dataclasses.dataclass
@@ -99,10 +100,12 @@ def live(make: Callable[[], object], tools=(), key: str = "", **limits) -> Itera
             raise AssertionError("the server does not end")
 
 
-def small_engine(slots: int = 4, steps: int = 4) -> Engine:
+def small_engine() -> Engine:
+    """That of the small model, with a context in which a call of a tool has room."""
     model = small_model.trained()
+    architecture = dataclasses.replace(model.architecture, context=CONTEXT)
     mesh = make_mesh(1, 1, 1, jax.devices()[:1])
-    return Engine(model.params, model.architecture, model.tokenizer, slots, steps=steps, mesh=mesh)
+    return Engine(model.params, architecture, model.tokenizer, 4, steps=4, mesh=mesh)
 
 
 class Slow(Scripted):
