@@ -53,8 +53,8 @@ def after_marker(text: str) -> str:
 def number(text: str) -> Fraction | None:
     """The last number after "answer is" or "####"; without these, the only number of the text."""
     count, last = 0, None
-    for last in _NUMBER.finditer(after_marker(text)):  # not as a list: hostile text has hundreds
-        count += 1
+    for match in _NUMBER.finditer(after_marker(text)):  # no list: hostile text has hundreds
+        count, last = count + 1, match
     if last is None or (count > 1 and not _MARKER.search(text)):
         return None
     return _exact(last) if len(last[0]) <= _LONGEST_NUMBER else None
