@@ -155,7 +155,7 @@ class StageTest(absltest.TestCase):
         # It is done, and does nothing more; elsewhere it finds the same.
         (self.folder / "report.json").write_text("{}")
         self.assertEqual(self.run_(), {})
-        self.folder = self.folder / "again"
+        self.folder = toy.make_run(self.folder / "again", ending=4.0)
         again = self.run_()
         self.assertEqual(again, report)
 
