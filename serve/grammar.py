@@ -139,7 +139,7 @@ class _Described:
 @functools.lru_cache(maxsize=4)
 def _vocabulary(tokenizer: Tokenizer) -> llguidance.LLTokenizer:
     """Takes a moment for a large vocabulary, once."""
-    ends = [tokenizer.special[END]] if END in tokenizer.special else []
-    ends.append(tokenizer.end_of_text)
+    # A message that calls tools must end as messages do: at another end its calls would not count.
+    ends = [tokenizer.special.get(END, tokenizer.end_of_text)]
     described = llguidance.TokenizerWrapper(_Described(tokenizer, ends))
     return llguidance.LLTokenizer(described, n_vocab=tokenizer.vocab_size, eos_token=ends)

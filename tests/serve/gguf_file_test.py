@@ -37,13 +37,13 @@ class GgufTest(parameterized.TestCase):
     @parameterized.parameters("qwen3", "qwen3_untied", "llama3", "gpt2")
     @unittest.skipIf(torch is None, "PyTorch or transformers is not installed")
     def test_transformers_reads_the_same_model(self, name):
-        # What it takes no notice of is at its own defaults: a Qwen3's head_dim, a GPT-2's context,
-        # a Llama's stretched frequencies.
+        # What it takes no notice of is at its own defaults: a Qwen3's head_dim, a GPT-2's context
+        # and MLP, a Llama's stretched frequencies.
         unread = {
             "qwen3": {"head_dim": 128},
             "qwen3_untied": {"head_dim": 128},
             "llama3": {"rope_scaling": None},
-            "gpt2": {"context": 1024},
+            "gpt2": {"context": 1024, "mlp_width": 256},
         }
         self.export(name, **unread[name])
         model = transformers.AutoModelForCausalLM.from_pretrained(
