@@ -19,6 +19,8 @@ from evals.ratings import Match
 from serve.labels import Labels, ranked, typed_prompt
 from serve.terminal import say
 
+# So many prompts in a row that have been drawn before say that there are hardly any others.
+_FRUITLESS = 200
 # Orders different texts that answer a prompt: places, the best first; or a letter, s, u or q.
 Judge = Callable[[dict, list[str], str], list[list[int]] | str]
 
@@ -30,11 +32,17 @@ def world_prompts(count: int, seed: int) -> list[dict]:
         InputError: there are not so many.
     """
     draw, texts = Draw(f"arena/{seed}"), {}
-    for _ in range(100 * count):
-        texts[grammar.prompt(draw, held_out=True)] = None
-        if len(texts) == count:
-            return [typed_prompt(text) for text in texts]
-    raise InputError(f"--count is {count}, and the world asks about {len(texts)} things only")
+    fruitless = 0
+    while len(texts) < count:
+        text = grammar.prompt(draw, held_out=True)
+        fruitless = fruitless + 1 if text in texts else 0
+        if fruitless == _FRUITLESS:
+            raise InputError(
+                f"--count is {count}, and the world has little more than {len(texts)} different "
+                "prompts: lower it"
+            )
+        texts[text] = None
+    return [typed_prompt(text) for text in texts]
 
 
 def by_score(scores: Sequence[float]) -> list[list[int]]:
