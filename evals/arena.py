@@ -33,12 +33,18 @@ from data.errors import InputError, one_line_errors
 from data.world.draw import Draw
 from data.world.jokes import judge
 from evals import contenders
-from evals.matches import Judge, by_score, judge_all, key_of, read_matches, world_prompts
+from evals.matches import Judge, judge_all, key_of, read_matches, world_prompts
 from evals.ratings import Match, intervals, ratings, tally
-from model.sampling import check_sampling
 from serve.labels import Labels, parse_ranking, read_prompts
 from serve.load import read_config
-from serve.terminal import prepare_streams, read_stripped, say, show_answers, show_prompt
+from serve.terminal import (
+    check_writing,
+    prepare_streams,
+    read_stripped,
+    say,
+    show_answers,
+    show_prompt,
+)
 from train.reward import RewardModel
 
 JUDGES = ("gold", "reward", "person")
@@ -104,14 +110,7 @@ def _check(argv: list[str]) -> None:
         )
     if COUNT.value < 1:
         raise InputError(f"--count is {COUNT.value}; it must be at least 1")
-    if MAX_TOKENS.value < 1:
-        raise InputError(f"--max_tokens is {MAX_TOKENS.value}; it must be at least 1")
-    if not 0 <= SEED.value < 2**31:
-        raise InputError(f"--seed is {SEED.value}; it must be at least 0 and below 2**31")
-    try:
-        check_sampling(TEMPERATURE.value, 0, 1.0, 0.0)
-    except ValueError as error:
-        raise InputError(f"--{error}") from error
+    check_writing(MAX_TOKENS.value, SEED.value, TEMPERATURE.value)
 
 
 def _prompts() -> list[dict]:
@@ -147,7 +146,7 @@ def _reward() -> Judge:
                 f"{context} with the answer: give shorter ones"
             )
         ends = [[*tokenizer.encode(text), tokenizer.special[END]][:room] for text in texts]
-        return by_score(model.score([(asked, end) for end in ends]).tolist())
+        return judge.by_score(model.score([(asked, end) for end in ends]).tolist())
 
     return order
 

@@ -45,14 +45,6 @@ def world_prompts(count: int, seed: int) -> list[dict]:
     return [typed_prompt(text) for text in texts]
 
 
-def by_score(scores: Sequence[float]) -> list[list[int]]:
-    """The places of the scores, the highest first; equal ones stand together."""
-    return [
-        [place for place, score in enumerate(scores) if score == value]
-        for value in sorted(set(scores), reverse=True)
-    ]
-
-
 def judge_all(
     prompts: Sequence[dict],
     answers: Sequence[Sequence[str]],

@@ -27,9 +27,17 @@ from data.errors import InputError
 from data.run_folder import is_done, mark_done, record, write_atomically
 from evals import answers
 from model.sampling import check_sampling
+from rl import feedback
 from rl.environments import named
 from rl.environments.answers import normalised
-from rl.environments.environment import Environment, Problem, Verdict, problem_seed
+from rl.environments.environment import (
+    Environment,
+    Problem,
+    Verdict,
+    check_tools,
+    chosen_levels,
+    problem_seed,
+)
 from serve.load import load
 from serve.tools.resolve import resolve as resolve_tools
 from serve.turns import Bounds
@@ -144,8 +152,14 @@ def run(config: ConfigDict, workdir: str) -> None:
         for problem, own in zip(problems, given, strict=True)
     ]
     tries = [
-        _tries(problem, own, judged, model)
-        for problem, own, judged in zip(problems, given, verdicts, strict=True)
+        Tries(
+            np.array([verdict.reward >= 1 for verdict in judged]),
+            [normalised(problem, one.text) for one in own],
+            scores,
+        )
+        for problem, own, judged, scores in zip(
+            problems, given, verdicts, _scores(model, given), strict=True
+        )
     ]
     found = figures(tries, numbers)
     write_atomically(folder / "answers.jsonl", _readable(problems, given, verdicts, tries))
@@ -159,12 +173,7 @@ def run(config: ConfigDict, workdir: str) -> None:
 def held_out(config: ConfigDict, environment: Environment) -> list[Problem]:
     """The problems to measure on, of all levels in turn."""
     section = config.best_of_n
-    levels = tuple(section.levels) or tuple(range(1, environment.levels + 1))
-    if wrong := [n for n in levels if not 1 <= n <= environment.levels]:
-        raise InputError(
-            f"config.best_of_n.levels has {wrong[0]}; those of {environment.name} are 1 to "
-            f"{environment.levels}"
-        )
+    levels = chosen_levels(environment, section.levels, "best_of_n")
     return [
         environment.problem(problem_seed(config.seed, number, True), levels[number % len(levels)])
         for number in range(section.problems)
@@ -196,21 +205,12 @@ def _answers(
 ) -> list[list[answers.Answer]]:
     """As many answers to each problem as the most that are to be chosen from."""
     section = config.best_of_n
-    questions = [
-        {"id": one.id, "messages": one.messages, "tools": one.tools, "answer": one.answer}
-        for one in problems
-    ]
     tools = resolve_tools(section.tools, workdir, config, seed=config.seed)
-    offered = {tool["function"]["name"] for problem in problems for tool in problem.tools}
     try:
-        if missing := sorted(offered - {tool.name for tool in tools}):
-            raise InputError(
-                f"the problems of config.best_of_n.environment offer the tool {missing[0]!r}, "
-                "which is not at hand: name it in config.best_of_n.tools"
-            )
+        check_tools(problems, [tool.name for tool in tools], "best_of_n")
         return answers.ask(
             answers.engine_of(load(workdir, section.stage)),
-            questions,
+            [problem.question for problem in problems],
             tools,
             Bounds(tokens=section.tokens, total_tokens=section.tokens),
             max(section.n),
@@ -222,20 +222,14 @@ def _answers(
             tool.close()
 
 
-def _tries(
-    problem: Problem,
-    given: Sequence[answers.Answer],
-    verdicts: Sequence[Verdict],
-    model: RewardModel | None,
-) -> Tries:
-    scores = None
-    if model is not None:
-        scores = model.score([(one.trajectory.prompt, one.trajectory.tokens) for one in given])
-    return Tries(
-        np.array([verdict.reward >= 1 for verdict in verdicts]),
-        [normalised(problem, one.text) for one in given],
-        scores,
-    )
+def _scores(
+    model: RewardModel | None, given: Sequence[Sequence[answers.Answer]]
+) -> list[np.ndarray | None]:
+    """Of the answers to each problem, as many to each; without a model, None."""
+    if model is None:
+        return [None] * len(given)
+    written = [one.trajectory for own in given for one in own]
+    return np.split(feedback.raw_scores(model.score, written), len(given))
 
 
 def _readable(
@@ -247,10 +241,9 @@ def _readable(
     """JSON lines: every answer with its verdict, reward, vote and score."""
     lines = []
     for problem, own, judged, tried in zip(problems, given, verdicts, tries, strict=True):
-        question = {"id": problem.id, "messages": problem.messages, "answer": problem.answer}
         for number, (answer, verdict) in enumerate(zip(own, judged, strict=True)):
-            line = answers.readable(question, answer, verdict.why) | {"reward": verdict.reward}
-            vote = tried.votes[number]
+            line = answers.readable(problem.question, answer, verdict.why)
+            line["reward"], vote = verdict.reward, tried.votes[number]
             line["vote"] = None if vote is None else str(vote)
             if tried.scores is not None:
                 line["score"] = float(tried.scores[number])

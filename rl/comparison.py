@@ -87,7 +87,7 @@ def run(config: ConfigDict, workdir: str) -> None:
     for stage in section.stages:
         if not (pathlib.Path(workdir) / stage / "config.json").exists():
             continue
-        one = load(workdir, stage, mesh)
+        one = reference if stage == section.stages[0] else load(workdir, stage, mesh)
         written = _written(one, problems, seeds, section.tokens)
         worth = [
             environment.gold(problem, said(turn))

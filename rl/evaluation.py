@@ -58,10 +58,8 @@ def keep(
 
 
 def _line(rollout: Rollout) -> dict[str, Any]:
-    problem, trajectory = rollout.problem, rollout.trajectory
-    question = {"id": problem.id, "messages": problem.messages, "answer": problem.answer}
-    answer = Answer(said(trajectory), trajectory)
-    return {"reward": rollout.reward} | readable(question, answer, rollout.why)
+    answer = Answer(said(rollout.trajectory), rollout.trajectory)
+    return {"reward": rollout.reward} | readable(rollout.problem.question, answer, rollout.why)
 
 
 def first_and_last(folder: pathlib.Path, figure: str = HELD_OUT) -> tuple[float, float]:

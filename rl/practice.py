@@ -9,11 +9,16 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from data.encoding import Tokenizer
-from data.errors import InputError
 from model.config import ModelConfig
 from model.parameters import parameters
 from rl.environments import curriculum
-from rl.environments.environment import Environment, Problem, problem_seed
+from rl.environments.environment import (
+    Environment,
+    Problem,
+    check_tools,
+    chosen_levels,
+    problem_seed,
+)
 from rl.rollout import Rewards, Rollout, judged, rollout_seeds, trajectories
 from serve.engine import Engine
 from serve.tools.tool import Tool
@@ -55,13 +60,7 @@ class Writer:
         Raises:
             InputError: a problem offers a tool that is not at hand, or leaves no room.
         """
-        at_hand = {tool.name for tool in self._tools}
-        offered = {tool["function"]["name"] for problem in problems for tool in problem.tools}
-        if missing := sorted(offered - at_hand):
-            raise InputError(
-                f"the problems of config.rl.environment offer the tool {missing[0]!r}, which is "
-                "not at hand: name it in config.rl.tools"
-            )
+        check_tools(problems, [tool.name for tool in self._tools], "rl")
         params = {name: params[name] for name in self._names}
         if self._engine is None:
             self._engine = Engine(params, self._architecture, self._tokenizer, self._slots)
@@ -84,8 +83,12 @@ class Practice:
 
     @property
     def levels(self) -> tuple[int, ...]:
-        """The levels of difficulty that problems are drawn from."""
-        return tuple(self.config.rl.levels) or tuple(range(1, self.environment.levels + 1))
+        """The levels of difficulty that problems are drawn from.
+
+        Raises:
+            InputError: config.rl.levels names one that the environment does not have.
+        """
+        return chosen_levels(self.environment, self.config.rl.levels, "rl")
 
     def groups(
         self,

@@ -27,7 +27,7 @@ from model.config import ModelConfig
 from rl import evaluation, peak, unverified
 from rl.advantages import overlong_penalty
 from rl.environments import curriculum, named
-from rl.environments.environment import Environment
+from rl.environments.environment import Environment, chosen_levels
 from rl.learner import Learner, Method
 from rl.packing import Packed, pack
 from rl.practice import Practice, Writer
@@ -35,7 +35,7 @@ from rl.rollout import Rewards, Rollout, verified
 from serve.tools.resolve import resolve as resolve_tools
 from train import loop, stage, state, trained
 from train.gradients import Metrics
-from train.scaling import resolve
+from train.scaling import resolve, with_model
 
 
 def run(
@@ -68,11 +68,7 @@ def run(
             "it at auto"
         )
     environment = named.environment(config.rl.environment, config)
-    if wrong := [n for n in config.rl.levels if not 1 <= n <= environment.levels]:
-        raise InputError(
-            f"config.rl.levels has {wrong[0]}; those of {environment.name} are 1 to "
-            f"{environment.levels}"
-        )
+    chosen_levels(environment, config.rl.levels, "rl")  # refused before anything is loaded
     _check_rewards(config.rl, environment)
     mesh = stage.mesh_of(config, architecture, "rl")
     method = make_method(config, architecture, tokenizer.vocab_size)
@@ -100,7 +96,7 @@ def stage_config(config: ConfigDict, base: ConfigDict) -> ConfigDict:
     Args:
         base: the resolved config of the stage to start from.
     """
-    rl, result = config.rl, stage.starting_from(base, config)
+    rl, result = config.rl, with_model(config, base.model)
     for name in ("problems", "steps", "epochs", "minibatches", "tokens"):
         if rl[name] < 1:
             raise InputError(f"config.rl.{name} is {rl[name]}; it must be at least 1")

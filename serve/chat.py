@@ -24,12 +24,19 @@ from collections.abc import Callable
 from absl import app, flags, logging
 
 from data.errors import InputError, one_line_errors
-from model.sampling import check_sampling
 from serve.conversation import Conversation
 from serve.engine import Engine, Request
 from serve.load import WEIGHTS, load, read_config
 from serve.pieces import stream_text
-from serve.terminal import Display, noting_interrupts, prepare_streams, read_line, say, write
+from serve.terminal import (
+    Display,
+    check_writing,
+    noting_interrupts,
+    prepare_streams,
+    read_line,
+    say,
+    write,
+)
 from serve.tools.resolve import resolve
 from serve.tools.tool import Tool
 from serve.turns import Bounds, Event, Turns
@@ -134,18 +141,11 @@ def _checked(argv: list[str]) -> tuple[str, dict[str, float]]:
             f"{workdir} has no chat model; add --base to complete text with its base model, or "
             "name another stage with --stage"
         )
-    if MAX_TOKENS.value < 1:
-        raise InputError(f"--max_tokens is {MAX_TOKENS.value}; it must be at least 1")
-    if not 0 <= SEED.value < 2**31:
-        raise InputError(f"--seed is {SEED.value}; it must be at least 0 and below 2**31")
     temperature = TEMPERATURE.value
     if temperature is None:
         temperature = 0.8 if BASE.value else 0.3 if PROMPT.value is None else 0.0
     settings = {"top_k": TOP_K.value, "top_p": TOP_P.value, "min_p": MIN_P.value}
-    try:
-        check_sampling(temperature, **settings)
-    except ValueError as error:
-        raise InputError(f"--{error}") from error
+    check_writing(MAX_TOKENS.value, SEED.value, temperature, **settings)
     return stage, {"temperature": temperature, **settings}
 
 

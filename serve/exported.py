@@ -14,7 +14,7 @@ import shutil
 from data import conversations
 from data.encoding import Tokenizer
 from data.errors import InputError
-from data.run_folder import REPORT, replace_folder, sync_folder
+from data.run_folder import figures_of, replace_folder, sync_folder
 from serve import gguf_file, hugging_face, hugging_face_config, safetensors_folder
 from serve.load import Trained
 from serve.model_card import model_card
@@ -69,7 +69,7 @@ def export_hf(
         shutil.copyfile(
             pathlib.Path(workdir) / "tokenizer" / "tokenizer.json", partial / "tokenizer.json"
         )
-        card = model_card(trained, stage, _figures(workdir))
+        card = model_card(trained, stage, figures_of(workdir))
         (partial / "README.md").write_text(card, encoding="utf-8")
         safetensors_folder.write(
             partial,
@@ -171,11 +171,6 @@ def _tokenizer_config(trained: Trained, stage: str) -> dict:
     }
     template = chat_template(tokenizer)
     return result if template is None else result | {"chat_template": template}
-
-
-def _figures(workdir: str | os.PathLike) -> dict[str, float]:
-    path = pathlib.Path(workdir) / REPORT
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
 def check_free(output: pathlib.Path, folder: bool) -> None:

@@ -23,7 +23,7 @@ from model.config import ModelConfig
 from serve import hugging_face, hugging_face_config
 from serve.safetensors_folder import Reader
 from train.checkpoints import Checkpoints
-from train.scaling import COMPUTED, padded_vocab_size, resolve
+from train.scaling import padded_vocab_size, resolve, with_model
 
 # A config.json is a few kilobytes, a large tokenizer.json a few tens of megabytes.
 _MOST_BYTES = {"config.json": 1 << 20, "tokenizer.json": 1 << 28}
@@ -98,9 +98,7 @@ def _with_mean_rows(matrix: np.ndarray, rows: int) -> np.ndarray:
 def _resolved(
     config: ConfigDict, sizes: dict, tokenizer: Tokenizer
 ) -> tuple[ConfigDict, ModelConfig]:
-    config = config.copy_and_resolve_references().unlock()
-    computed = {key: config.model[key] for key in COMPUTED}
-    config.model = ConfigDict(computed | sizes)
+    config = with_model(config, sizes)
     config.train.average = 0.0
     if config.train.context is not None:
         config.train.context = min(config.train.context, sizes["context"])

@@ -20,11 +20,11 @@ from absl import app, flags, logging
 
 from data.conversations import prompt_ids
 from data.errors import InputError, one_line_errors
-from model.sampling import check_sampling
 from serve.engine import Engine
 from serve.labels import Labels, ideal, parse_ranking, ranked, read_prompts, typed_prompt
 from serve.load import load
 from serve.terminal import (
+    check_writing,
     prepare_streams,
     read_line,
     read_stripped,
@@ -95,14 +95,7 @@ def _check(argv: list[str]) -> None:
             "no --workdir; give the folder of a run, such as --workdir=runs/laptop, or --answers=0 "
             "to write answers without a model"
         )
-    if MAX_TOKENS.value < 1:
-        raise InputError(f"--max_tokens is {MAX_TOKENS.value}; it must be at least 1")
-    if not 0 <= SEED.value < 2**31:
-        raise InputError(f"--seed is {SEED.value}; it must be at least 0 and below 2**31")
-    try:
-        check_sampling(TEMPERATURE.value, 0, 1.0, 0.0)
-    except ValueError as error:
-        raise InputError(f"--{error}") from error
+    check_writing(MAX_TOKENS.value, SEED.value, TEMPERATURE.value)
 
 
 class _Sampler:

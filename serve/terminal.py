@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TextIO
 
+from data.errors import InputError
+from model.sampling import check_sampling
 from serve.turns import Event
 
 # A terminal obeys control characters, and a model may have learnt some: they are shown instead.
@@ -26,6 +28,29 @@ def prepare_streams() -> None:
     """Makes the standard streams take any text and any bytes."""
     sys.stdin.reconfigure(errors="replace")
     sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def check_writing(
+    max_tokens: int,
+    seed: int,
+    temperature: float,
+    top_k: int = 0,
+    top_p: float = 1.0,
+    min_p: float = 0.0,
+) -> None:
+    """Refuses what the flags --max_tokens, --seed and those of sampling cannot be.
+
+    Raises:
+        InputError: one of them is out of its range; names it.
+    """
+    if max_tokens < 1:
+        raise InputError(f"--max_tokens is {max_tokens}; it must be at least 1")
+    if not 0 <= seed < 2**31:
+        raise InputError(f"--seed is {seed}; it must be at least 0 and below 2**31")
+    try:
+        check_sampling(temperature, top_k, top_p, min_p)
+    except ValueError as error:
+        raise InputError(f"--{error}") from error
 
 
 def write(text: str, stream: TextIO, dim: bool = False) -> None:

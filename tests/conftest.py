@@ -1,8 +1,18 @@
 """What every test runs with.
 
-Eight simulated devices: meshes are tested on them, the rest runs on the first. Examples of
-hypothesis may take as long as they do, since machines differ.
+Eight simulated devices: meshes are tested on them, the rest runs on the first. What one test, or a
+program that it starts, has compiled the others need not compile again: half of the time of the
+tests is XLA's. Examples of hypothesis may take as long as they do, since machines differ.
 """
+
+import os
+import tempfile
+
+# Programs that tests start inherit both.
+os.environ["JAX_COMPILATION_CACHE_DIR"] = os.path.join(
+    tempfile.gettempdir(), f"primer-test-cache-{os.getuid()}"
+)
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 
 import hypothesis
 import jax

@@ -37,6 +37,13 @@ def wilson(share: float, count: int, z: float = 1.96) -> tuple[float, float]:
     return (centre - spread) / (1 + z * z / count), (centre + spread) / (1 + z * z / count)
 
 
+def with_interval(differences: np.ndarray) -> dict[str, float]:
+    """The share of pairs ordered rightly and its interval of 95%, as figures of a stage."""
+    share = agreement(differences)
+    low, high = wilson(share, len(differences))
+    return {"agreement": share, "agreement_low": low, "agreement_high": high}
+
+
 def temperature(differences: np.ndarray) -> float:
     """What to divide differences by so that their sigmoids are the likeliest probabilities
     (Guo et al. 2017, arXiv 1706.04599); the best of a grid from 0.02 to 50."""

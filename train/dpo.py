@@ -6,8 +6,6 @@ that preferences are explained by (Rafailov et al. 2023, arXiv 2305.18290). Of a
 that is not tied counts. What the frozen model gives each answer is computed once, at the start.
 """
 
-import collections
-import json
 import pathlib
 from collections.abc import Callable
 from typing import Any
@@ -17,10 +15,10 @@ from jax import Array
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
-from data import conversations, preference_rows
+from data import preference_rows
 from data.encoding import Tokenizer
 from data.errors import InputError
-from data.run_folder import is_done, write_atomically
+from data.run_folder import is_done
 from model.config import ModelConfig
 from model.losses import token_log_probs
 from model.parameters import parameters, unembedding
@@ -29,7 +27,6 @@ from train import agreement, loop, preference_figures, preference_losses, stage,
 from train.gradients import Metrics
 from train.optimizer import optimizer
 from train.pretrain import make_step
-from train.scaling import resolve
 
 LOSSES = ("dpo", "ipo")
 
@@ -91,20 +88,13 @@ def objective(
 
 def run(config: ConfigDict, workdir: str) -> None:
     """Trains a policy on the preferences of the run in `workdir`, or goes on with it."""
-    section = config.dpo
-    folder = pathlib.Path(workdir) / section.name
-    if is_done(folder):
+    if is_done(pathlib.Path(workdir) / config.dpo.name):
         return
     tokenizer = Tokenizer.load(pathlib.Path(workdir) / "tokenizer")
-    base = trained.read_config(workdir, section.start)
-    counts: collections.Counter = collections.Counter()
-    data = preference_rows.open_sources(config, section, workdir, tokenizer, counts)
-    write_atomically(folder / "left_out.json", json.dumps(counts, indent=2) + "\n")
-    settings = stage.fine_tuning(config, section, base, data.T, data.epoch)
-    config, architecture = resolve(settings, tokenizer.vocab_size)
+    config, architecture, data = preference_figures.opened(config, "dpo", workdir, tokenizer)
     mesh = stage.mesh_of(config, architecture, "dpo")
     stage.run(
-        section.name,
+        config.dpo.name,
         config,
         architecture,
         mesh,
@@ -144,14 +134,8 @@ def make_plan(
         policy = measure(current.best, held_out.rankings[:count], held_out.K, held_out.T)
         strayed = policy - held_out_reference[:count]
         differences = agreement.differences(strayed, ranks[:count])
-        share = agreement.agreement(differences)
-        low, high = agreement.wilson(share, len(differences))
-        return {
-            "agreement": share,
-            "agreement_low": low,
-            "agreement_high": high,
-            "margin": section.beta * float(differences.mean()),
-        }
+        margin = section.beta * float(differences.mean())
+        return agreement.with_interval(differences) | {"margin": margin}
 
     return stage.plan(
         section.name,
@@ -168,16 +152,6 @@ def make_plan(
         params=lambda: trained.load(workdir, section.start, mesh).params,
         batches=lambda start: data.batches(train.batch, config.seed, mine, start, references),
         evaluate=evaluate,
-        sample=stage.sampler(
-            config,
-            architecture,
-            tokenizer,
-            [f"{text}\n" for text in section.prompts],
-            [
-                conversations.prompt_ids(tokenizer, [{"role": "user", "content": text}])
-                for text in section.prompts
-            ],
-            tokenizer.special[conversations.END],
-        ),
+        sample=stage.answerer(config, architecture, tokenizer, section.prompts),
         rows=data.K,
     )

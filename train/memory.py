@@ -32,7 +32,7 @@ def watched() -> Iterator[Callable[[], float]]:
     thread = threading.Thread(target=look, name="memory", daemon=True)
     thread.start()
     try:
-        yield lambda: max(held(), *seen) / _GB
+        yield lambda: max([held(), *seen]) / _GB
     finally:
         over.set()
         thread.join()

@@ -1,5 +1,10 @@
-"""Preferences through a model: a figure of every answer of every ranking, and pairs of figures."""
+"""What the stages that learn from preferences have in common: opening them, a figure of every
+answer of every ranking, and pairs of figures."""
 
+import collections
+import json
+import os
+import pathlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -8,9 +13,35 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from ml_collections import ConfigDict
 
 from data import preference_rows
-from train import loop
+from data.encoding import Tokenizer
+from data.run_folder import write_atomically
+from model.config import ModelConfig
+from train import loop, stage, trained
+from train.preference_losses import better_than
+from train.scaling import resolve
+
+
+def opened(
+    config: ConfigDict, section: str, workdir: str | os.PathLike, tokenizer: Tokenizer
+) -> tuple[ConfigDict, ModelConfig, preference_rows.Opened]:
+    """The resolved config of a stage, its architecture, and the preferences that it learns from.
+
+    What was left out or cut of these is counted in left_out.json of the stage's folder.
+
+    Args:
+      section: the name of the stage's section of the config.
+    """
+    own = config[section]
+    base = trained.read_config(workdir, own.start)
+    counts: collections.Counter = collections.Counter()
+    data = preference_rows.open_sources(config, own, workdir, tokenizer, counts)
+    path = pathlib.Path(workdir) / own.name / "left_out.json"
+    write_atomically(path, json.dumps(counts, indent=2) + "\n")
+    settings = stage.fine_tuning(config, own, base, data.T, data.epoch)
+    return *resolve(settings, tokenizer.vocab_size), data
 
 
 def flattened(batch: dict[str, Array]) -> dict[str, Array]:
@@ -27,7 +58,7 @@ def pairs(figures: Array, ranks: Array) -> tuple[Array, Array, Array]:
     Returns:
       [B · K · K] each; the mask is 1 where the first is better than the second.
     """
-    better = (ranks[:, :, None] < ranks[:, None]) & (ranks[:, :, None] > 0)
+    better = better_than(ranks)
     first = jnp.broadcast_to(figures[:, :, None], better.shape)
     second = jnp.broadcast_to(figures[:, None], better.shape)
     return first.reshape(-1), second.reshape(-1), better.reshape(-1)

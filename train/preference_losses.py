@@ -63,7 +63,7 @@ def plackett_luce(scores: Array, ranks: Array, centring: float = 0.01) -> Metric
     """
     items = ranks > 0
     scores = jnp.where(items, scores, 0)
-    better = _better(ranks)  # [B, K, K]: item i is better than item j
+    better = better_than(ranks)  # [B, K, K]: item i is better than item j
     choices = better.any(axis=2)
     rivals = better | jnp.eye(ranks.shape[1], dtype=bool)
     total = jax.nn.logsumexp(jnp.where(rivals, scores[:, None], -jnp.inf), axis=2)  # [B, K]
@@ -80,7 +80,7 @@ def all_pairs(scores: Array, ranks: Array, centring: float = 0.01) -> Metrics:
     """
     items = ranks > 0
     scores = jnp.where(items, scores, 0)
-    better = _better(ranks)
+    better = better_than(ranks)
     difference = scores[:, :, None] - scores[:, None]
     level = (scores[:, :, None] + scores[:, None]) ** 2
     losses = jnp.where(better, -jax.nn.log_sigmoid(difference) + centring * level, 0)
@@ -161,7 +161,7 @@ def _of_ranking(scores: Array, items: Array, better: Array) -> Metrics:
     return pairs | _totals(items, score=scores)
 
 
-def _better(ranks: Array) -> Array:
+def better_than(ranks: Array) -> Array:
     """[B, K, K] bool: item i is ranked above item j."""
     items = ranks > 0
     above = ranks[:, :, None] < ranks[:, None]

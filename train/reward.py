@@ -12,7 +12,6 @@ stage reports, is the probability that people prefer the first.
 
 import collections
 import functools
-import json
 import os
 import pathlib
 from collections.abc import Callable, Sequence
@@ -29,7 +28,7 @@ from ml_collections import ConfigDict
 from data import preference_rows
 from data.encoding import Tokenizer
 from data.errors import InputError
-from data.run_folder import is_done, write_atomically
+from data.run_folder import is_done
 from model import parameters as trunk
 from model.config import ModelConfig
 from model.parameters import Param
@@ -39,7 +38,6 @@ from train import agreement, loop, preference_figures, preference_losses, stage,
 from train.gradients import Metrics
 from train.optimizer import optimizer
 from train.pretrain import make_step
-from train.scaling import resolve
 
 HEAD = "reward"
 LOSSES = ("plackett_luce", "all_pairs", "bradley_terry")
@@ -101,21 +99,14 @@ def objective(
 
 def run(config: ConfigDict, workdir: str) -> None:
     """Trains the reward model of the run in `workdir`, or goes on with it."""
-    section = config.reward
-    folder = pathlib.Path(workdir) / section.name
-    if is_done(folder):
+    if is_done(pathlib.Path(workdir) / config.reward.name):
         return
     tokenizer = Tokenizer.load(pathlib.Path(workdir) / "tokenizer")
-    base = trained.read_config(workdir, section.start)
-    counts: collections.Counter = collections.Counter()
-    data = preference_rows.open_sources(config, section, workdir, tokenizer, counts)
     human = _human(config, workdir, tokenizer)
-    write_atomically(folder / "left_out.json", json.dumps(counts, indent=2) + "\n")
-    settings = stage.fine_tuning(config, section, base, data.T, data.epoch)
-    config, architecture = resolve(settings, tokenizer.vocab_size)
+    config, architecture, data = preference_figures.opened(config, "reward", workdir, tokenizer)
     mesh = stage.mesh_of(config, architecture, "reward")
     stage.run(
-        section.name,
+        config.reward.name,
         config,
         architecture,
         mesh,
@@ -214,14 +205,7 @@ def _figures(given: np.ndarray, ranks: np.ndarray) -> dict[str, float]:
     """How well scores [N, K] order answers as ranked, with an interval of 95%; the temperature that
     every second ranking asks for, and the calibration error of the others at it."""
     differences = agreement.differences(given, ranks)
-    share = agreement.agreement(differences)
-    low, high = agreement.wilson(share, len(differences))
-    figures = {
-        "agreement": share,
-        "agreement_low": low,
-        "agreement_high": high,
-        "pairs": len(differences),
-    }
+    figures = agreement.with_interval(differences) | {"pairs": len(differences)}
     halves = [agreement.differences(given[start::2], ranks[start::2]) for start in (0, 1)]
     if all(map(len, halves)):
         figures["temperature"] = agreement.temperature(halves[0])

@@ -1,6 +1,8 @@
 """What a run's config leaves open, filled in: the one dial `model.depth`, and the data."""
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import jax
 from ml_collections import ConfigDict
@@ -14,6 +16,19 @@ from model.parameters import count
 COMPUTED = ("dtype", "attention", "remat", "scan", "loss_chunk")
 
 _VOCAB_MULTIPLE = 64  # divides over any tensor axis in use
+
+
+def with_model(config: ConfigDict, model: Mapping[str, Any]) -> ConfigDict:
+    """The run's config, open to change, with a model that is there: of the stage that is started
+    from, or another's, imported. How it is computed is this run's to say.
+
+    Args:
+      model: keys of config.model; those of COMPUTED do not count.
+    """
+    result = config.copy_and_resolve_references().unlock()
+    computed = {key: config.model[key] for key in COMPUTED}
+    result.model = ConfigDict(dict(model) | computed)
+    return result
 
 
 def resolve(

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
-from data import chat_loader, chat_tokens, conversations, tokens
+from data import chat_loader, chat_tokens, tokens
 from data.encoding import Tokenizer
 from data.errors import InputError
 from data.run_folder import is_done
@@ -76,10 +76,6 @@ def make_plan(
     train = config.train
     update = optimizer(train, parameters(architecture))
     mine = loop.local_rows(mesh, train.batch)
-    prompts = [
-        conversations.prompt_ids(tokenizer, [{"role": "user", "content": text}])
-        for text in config.sft.prompts
-    ]
     return stage.plan(
         config.sft.name,
         config,
@@ -90,14 +86,7 @@ def make_plan(
         params=lambda: trained.load(workdir, config.sft.start, mesh).params,
         batches=lambda start: chat_loader.batches(data.train, train.batch, mine, start),
         evaluate=_evaluator(config, base, architecture, mesh, data, workdir),
-        sample=stage.sampler(
-            config,
-            architecture,
-            tokenizer,
-            [f"{text}\n" for text in config.sft.prompts],
-            prompts,
-            tokenizer.special[conversations.END],
-        ),
+        sample=stage.answerer(config, architecture, tokenizer, config.sft.prompts),
     )
 
 

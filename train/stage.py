@@ -14,6 +14,7 @@ from jax import Array
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
+from data import conversations
 from data.encoding import Tokenizer
 from data.errors import InputError
 from data.run_folder import mark_done, record, write_atomically
@@ -26,7 +27,7 @@ from model.sharding import make_mesh
 from train import loop, state, watch
 from train.gradients import Metrics
 from train.peak import matmul_peak
-from train.scaling import COMPUTED
+from train.scaling import with_model
 
 
 def run(
@@ -73,7 +74,7 @@ def fine_tuning(
       context: tokens a row.
       epoch: rows until everything has been seen once.
     """
-    result = starting_from(base, config)
+    result = with_model(config, base.model)
     train = result.train
     train.context = context
     train.batch = section.batch or base.train.batch
@@ -89,17 +90,6 @@ def fine_tuning(
     return result
 
 
-def starting_from(base: ConfigDict, config: ConfigDict) -> ConfigDict:
-    """The run's config, open to change, with the model of the stage that is started from.
-
-    That may be another's, imported; how it is computed is this run's to say.
-    """
-    result = config.copy_and_resolve_references().unlock()
-    computed = {key: config.model[key] for key in COMPUTED}
-    result.model = ConfigDict(base.model.to_dict() | computed)
-    return result
-
-
 def mesh_of(config: ConfigDict, architecture: ModelConfig, section: str = "train") -> Mesh:
     """The mesh of config.mesh, checked against everything that must fit it.
 
@@ -108,7 +98,7 @@ def mesh_of(config: ConfigDict, architecture: ModelConfig, section: str = "train
     """
     train, shape = config.train, config.mesh
     try:
-        mesh = make_mesh(shape.data, shape.fsdp, shape.tensor)
+        mesh = make_mesh(shape.data, shape.fsdp, shape.tensor, _devices(shape.cpu_devices))
         check_backend(architecture.attention, architecture.dtype, mesh.devices.flat[0].platform)
     except ValueError as error:
         raise InputError(str(error)) from error
@@ -120,6 +110,14 @@ def mesh_of(config: ConfigDict, architecture: ModelConfig, section: str = "train
             f"{train.accumulate}); set it to a multiple of {parts}"
         )
     return mesh
+
+
+def _devices(on_cpu: int) -> list[Any]:
+    """All devices; of a CPU that is split into more than config.mesh asks for, the first."""
+    devices = jax.devices()
+    if on_cpu and devices[0].platform == "cpu":
+        return devices[: on_cpu * jax.process_count()]
+    return devices
 
 
 def plan(
@@ -212,3 +210,20 @@ def sampler(
         )
 
     return sample
+
+
+def answerer(
+    config: ConfigDict, architecture: ModelConfig, tokenizer: Tokenizer, questions: Sequence[str]
+) -> Callable[[state.State], str]:
+    """state -> what the model answers to each of `questions`, as `sampler`."""
+    return sampler(
+        config,
+        architecture,
+        tokenizer,
+        [f"{text}\n" for text in questions],
+        [
+            conversations.prompt_ids(tokenizer, [{"role": "user", "content": text}])
+            for text in questions
+        ],
+        tokenizer.special[conversations.END],
+    )

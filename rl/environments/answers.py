@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable
 from fractions import Fraction
 
 from data.world.chat import grade
-from rl.environments.environment import LOOKED_AT, Problem, Verdict
+from rl.environments.environment import Problem, Verdict
 
 _SPECIAL = re.compile(r"<\|[^<>\s]{0,40}\|>|</?(?:think|tool_call|tool_response|s|eos|bos|pad)>")
 _NO_TEXT = ("Cc", "Cf", "Cs", "Co", "Cn")  # categories of Unicode: control, surrogate, ...
@@ -26,7 +26,7 @@ def refusal(text: str | None) -> str:
     """Why a text is worth nothing before it is read; "" if it is to be read."""
     if not isinstance(text, str) or not text.strip():
         return "no answer"
-    if len(text) > LOOKED_AT:
+    if len(text) > grade.LOOKED_AT:
         return "the answer is too long"
     if _SPECIAL.search(text):
         return "special tokens in the answer"

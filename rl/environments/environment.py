@@ -2,20 +2,20 @@
 
 An environment is two pure functions. ``problem(seed, level)`` is the same problem on every machine;
 ``verify(problem, text)`` says what an answer is worth. The text is whatever a model has written: it
-is never executed, only its first ``LOOKED_AT`` characters count, and a longer one is worth nothing,
+is never executed, and one of more characters than data.world.chat.grade looks at is worth nothing,
 so that nobody is paid for writing until something is right.
 
 The text to judge is the content of the last message of the model's turn, without its reasoning and
 its tool calls: what a person would read. None and "" are answers, too, and worth nothing.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import xxhash
 
-LOOKED_AT = 2000  # characters, as in data.world.chat.grade
+from data.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,16 @@ class Problem:
     answer: str
     facts: Mapping[str, Any]
     tools: tuple[dict, ...] = ()
+
+    @property
+    def question(self) -> dict[str, Any]:
+        """As evals.answers asks it and shows it."""
+        return {
+            "id": self.id,
+            "messages": self.messages,
+            "tools": self.tools,
+            "answer": self.answer,
+        }
 
 
 @dataclass(frozen=True)
@@ -64,6 +74,38 @@ class Environment:
     problem: Callable[[int, int], Problem]
     verify: Callable[[Problem, str | None], Verdict]
     gold: Callable[[Problem, str], float] | None = None
+
+
+def chosen_levels(environment: Environment, named: Iterable[int], section: str) -> tuple[int, ...]:
+    """The levels that a config names; all of them where it names none.
+
+    Args:
+      section: of the config, for the error.
+
+    Raises:
+      InputError: the environment has no such level.
+    """
+    levels = tuple(named) or tuple(range(1, environment.levels + 1))
+    if wrong := [level for level in levels if not 1 <= level <= environment.levels]:
+        raise InputError(
+            f"config.{section}.levels has {wrong[0]}; those of {environment.name} are 1 to "
+            f"{environment.levels}"
+        )
+    return levels
+
+
+def check_tools(problems: Iterable[Problem], at_hand: Iterable[str], section: str) -> None:
+    """Refuses problems that offer a tool which is not among those at hand, by name.
+
+    Raises:
+      InputError: one does; ``section`` of the config is where to name it.
+    """
+    offered = {tool["function"]["name"] for problem in problems for tool in problem.tools}
+    if missing := sorted(offered - set(at_hand)):
+        raise InputError(
+            f"the problems of config.{section}.environment offer the tool {missing[0]!r}, which is "
+            f"not at hand: name it in config.{section}.tools"
+        )
 
 
 def problem_seed(run_seed: int, index: int, held_out: bool) -> int:

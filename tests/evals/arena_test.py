@@ -19,7 +19,7 @@ from data.world.draw import Draw
 from data.world.jokes import grammar, judge
 from evals import contenders
 from evals.contenders import Sampling
-from evals.matches import by_score, judge_all, key_of, read_matches, world_prompts
+from evals.matches import judge_all, key_of, read_matches, world_prompts
 from evals.ratings import Match, ratings
 from serve.labels import Labels, typed_prompt
 from tests.rl import toy
@@ -213,7 +213,7 @@ class MatchesTest(absltest.TestCase):
             world_prompts(100_000, 0)
 
     def test_scores_are_places(self):
-        self.assertEqual(by_score([0.5, 2.0, 0.5, -1.0]), [[1], [0, 2], [3]])
+        self.assertEqual(judge.by_score([0.5, 2.0, 0.5, -1.0]), [[1], [0, 2], [3]])
 
 
 def command(*arguments: str) -> list[str]:

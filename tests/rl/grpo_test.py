@@ -140,7 +140,7 @@ class KilledTest(absltest.TestCase):
             unbroken = toy.copied(made, pathlib.Path(folder) / "unbroken")
             broken = toy.copied(made, pathlib.Path(folder) / "broken")
             killed.whole(unbroken, "grpo")
-            for step in (1, 3, 6, 11):
+            for step in (7,):
                 killed.killed_after(broken, "grpo", step)
             said = killed.whole(broken, "grpo")
             self.assertIn("going on from the checkpoint", said)

@@ -4,7 +4,6 @@ import os
 import pathlib
 import subprocess
 import sys
-import tempfile
 
 import jax
 import numpy as np
@@ -13,13 +12,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def _start(workdir: pathlib.Path, name: str) -> subprocess.Popen:
-    cache = os.path.join(tempfile.gettempdir(), f"primer-test-cache-{os.getuid()}")
-    settings = {
-        "XLA_FLAGS": "",
-        "JAX_PLATFORMS": "cpu",
-        "JAX_COMPILATION_CACHE_DIR": cache,
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-    }
+    settings = {"XLA_FLAGS": "", "JAX_PLATFORMS": "cpu"}
     return subprocess.Popen(
         [sys.executable, "-m", "tests.rl.toy_program", str(workdir), name],
         cwd=ROOT,

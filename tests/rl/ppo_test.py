@@ -31,7 +31,6 @@ class PpoTest(absltest.TestCase):
         cls.folder = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
         cls.made = toy.make_run(cls.folder / "made")
         cls.config = settings("ppo")
-        cls.config.mesh.data = cls.config.mesh.cpu_devices = len(jax.devices())
         cls.config.rl.steps = cls.config.rl.eval_steps = 24
         cls.run_ = toy.copied(cls.made, cls.folder / "whole")
         toy.practise(cls.run_, cls.config, ppo.make_method, toy.first_token_below(64))
@@ -140,7 +139,7 @@ class KilledTest(absltest.TestCase):
             unbroken = toy.copied(made, pathlib.Path(folder) / "unbroken")
             broken = toy.copied(made, pathlib.Path(folder) / "broken")
             killed.whole(unbroken, "ppo")
-            for step in (3, 7):
+            for step in (7,):
                 killed.killed_after(broken, "ppo", step)
             self.assertIn("going on from the checkpoint", killed.whole(broken, "ppo"))
             state = killed.state_of(broken / "ppo")

@@ -34,6 +34,7 @@ def config() -> ConfigDict:
     """Settings of a run whose steps take hundredths of a second."""
     settings = get_config()
     settings.name = "toy"
+    settings.mesh.cpu_devices = 1
     settings.model.layers, settings.model.width = 2, 32
     settings.model.heads, settings.model.kv_heads, settings.model.head_dim = 2, 1, 16
     settings.model.context = 64

@@ -264,7 +264,7 @@ class KilledTest(absltest.TestCase):
             broken = toy.copied(made, pathlib.Path(folder) / "broken")
             killed.whole(unbroken, "rlhf")
             last = watch.records(unbroken / "rl" / "metrics.jsonl")[-1]["step"]
-            for step in (1, 4, last):
+            for step in (last,):
                 killed.killed_after(broken, "rlhf", step)
             killed.whole(broken, "rlhf")
             self.assertEqual(killed.state_of(unbroken / "rl"), killed.state_of(broken / "rl"))

@@ -9,13 +9,13 @@ import tempfile
 import jax
 import numpy as np
 from absl.testing import absltest, parameterized
-from jax.experimental.compilation_cache import compilation_cache
 
 from data.errors import InputError
 from model.parameters import unembedding
 from model.transformer import hidden_states, logits
 from tests.model.random_parameters import random_parameters
 from tests.train import preference_run
+from tests.train.final_state import final_state
 from tests.train.reward_test import ARCHITECTURE, batch
 from train import dpo
 
@@ -78,13 +78,6 @@ class RunTest(absltest.TestCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.folder = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
-        cls.addClassCleanup(compilation_cache.reset_cache)
-        for name, value in (
-            ("jax_compilation_cache_dir", str(cls.folder / "compiled")),
-            ("jax_persistent_cache_min_compile_time_secs", 0.0),
-        ):
-            cls.addClassCleanup(jax.config.update, name, getattr(jax.config, name))
-            jax.config.update(name, value)
         cls.config = preference_run.config(cls.folder)
         cls.before, cls.whole = cls.folder / "before", cls.folder / "whole"
         preference_run.prepare(cls.config, cls.before)
@@ -98,16 +91,16 @@ class RunTest(absltest.TestCase):
         self.assertIn("Tell me a joke", (self.whole / "dpo/samples.txt").read_text())
         lines = (self.whole / "dpo/metrics.jsonl").read_text().splitlines()
         losses = [json.loads(line)["loss"] for line in lines if '"loss"' in line]
-        self.assertLess(losses[-1], 0.4)
+        self.assertLess(losses[-1], 0.1)
 
     def test_killed_ends_with_the_same_bits(self):
         workdir = preference_run.copied(self.before, self.folder / "killed")
-        with preference_run.crash_at(37), self.assertRaises(MemoryError):
+        with preference_run.crash_at(27), self.assertRaises(MemoryError):
             dpo.run(self.config, str(workdir))
         dpo.run(self.config, str(workdir))
         self.assertEqual(
-            preference_run.final_state(workdir, "dpo"),
-            preference_run.final_state(self.whole, "dpo"),
+            final_state(workdir, "dpo", preference_run.STEPS),
+            final_state(self.whole, "dpo", preference_run.STEPS),
         )
 
 

@@ -27,8 +27,6 @@ def small_config():
     config.world_chat.count = 300
     config.tokenizer.vocab_size = 512
     config.model.layers, config.model.width = 1, 32
-    config.mesh.cpu_devices = 0
-    config.mesh.data, config.mesh.fsdp = 1, 8
     config.train.steps = config.sft.steps = config.sft_again.steps = 3
     config.train.batch, config.train.accumulate = 8, 1
     config.train.optimizer = "adamw"  # compiles faster

@@ -47,14 +47,7 @@ def command(*settings: str) -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    # One device and a shared compilation cache: the runs must be quick, not fast.
-    cache = os.path.join(tempfile.gettempdir(), f"primer-test-cache-{os.getuid()}")
-    return os.environ | {
-        "XLA_FLAGS": "",
-        "JAX_PLATFORMS": "cpu",
-        "JAX_COMPILATION_CACHE_DIR": cache,
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-    }
+    return os.environ | {"XLA_FLAGS": "", "JAX_PLATFORMS": "cpu"}
 
 
 def run(*settings: str) -> subprocess.CompletedProcess:

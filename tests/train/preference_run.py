@@ -5,20 +5,22 @@ import pathlib
 import shutil
 from unittest import mock
 
-import jax
 import numpy as np
-import orbax.checkpoint as ocp
 
 from configs import defaults
 from data import preference_rows, preferences, tokenizer, tokens
 from train import pretrain
 
 COLOURS = {"sky": "blue", "grass": "green", "coal": "black", "snow": "white"}
-STEPS = 60
+STEPS = 40
 
 
 def config(folder: pathlib.Path):
-    """A base model of text about colours, and rankings in which the right colour is best."""
+    """A base model of text about colours, and rankings in which a shouted answer is worst.
+
+    What is preferred can be seen in an answer's letters: a model of this size learns which answer
+    is true by chance alone, sooner on one CPU than on another.
+    """
     result = defaults.get_config()
     told = [f"The {thing} is {colour}." for thing, colour in COLOURS.items()]
     text = "<|endoftext|>".join(f"{told[n % 4]} {told[n // 4 % 4]} {n}" for n in range(300))
@@ -28,13 +30,14 @@ def config(folder: pathlib.Path):
     preferences.write(
         folder / "human.jsonl",
         [
-            {"prompt": f"{n}: what is the colour of snow?", "chosen": "white", "rejected": "black"}
+            {"prompt": f"{n}: what is the colour of snow?", "chosen": "white", "rejected": "BLACK"}
             for n in range(500, 560)
         ],
     )
     result.data.source = str(folder / "text.txt")
     result.data.validation_fraction = 0.1
     result.tokenizer.vocab_size = 400
+    result.mesh.cpu_devices = 1
     result.model.depth = 1
     result.model.context = 96
     result.train.batch = 8
@@ -55,10 +58,10 @@ def config(folder: pathlib.Path):
 
 def _ranking(number: int, thing: str, colour: str) -> dict:
     others = [other for other in COLOURS.values() if other != colour]
-    texts = [colour, others[number % 3], "I cannot say."]
+    texts = [colour, others[number % 3].upper(), "I cannot say."]
     order = np.random.default_rng(number).permutation(3)
     places = np.argsort(order).tolist()
-    # The right colour, then no answer, then a wrong one; now and then the first two alone.
+    # The right colour, no answer, a wrong one in capitals; now and then the first two alone.
     ranking = [[places[0]], [places[2]], [places[1]]]
     answers = [texts[place] for place in order]
     asked = {"role": "user", "content": f"{number}: what is the colour of {thing}?"}
@@ -76,12 +79,6 @@ def prepare(settings, workdir: pathlib.Path) -> None:
 def copied(before: pathlib.Path, workdir: pathlib.Path) -> pathlib.Path:
     shutil.copytree(before, workdir)
     return workdir
-
-
-def final_state(workdir: pathlib.Path, stage: str) -> dict[str, bytes]:
-    path = workdir / stage / "checkpoints" / str(STEPS) / "state"
-    leaves, _ = jax.tree_util.tree_flatten_with_path(ocp.StandardCheckpointer().restore(path))
-    return {jax.tree_util.keystr(key): np.asarray(leaf).tobytes() for key, leaf in leaves}
 
 
 def crash_at(number: int):

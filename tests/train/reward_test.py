@@ -9,7 +9,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from absl.testing import absltest, parameterized
-from jax.experimental.compilation_cache import compilation_cache
 
 from data import conversations
 from data.errors import InputError
@@ -18,6 +17,7 @@ from model.parameters import initialise
 from serve.load import load
 from tests.model.random_parameters import random_parameters
 from tests.train import preference_run
+from tests.train.final_state import final_state
 from train import agreement, reward
 
 ARCHITECTURE = ModelConfig(
@@ -101,7 +101,7 @@ class RewardModelTest(absltest.TestCase):
     def pairs(self, count: int) -> list[tuple[list[int], list[int]]]:
         draw = np.random.default_rng(1)
         return [
-            (draw.integers(0, 64, 5).tolist(), draw.integers(0, 64, draw.integers(1, 85)).tolist())
+            (draw.integers(0, 64, 5).tolist(), draw.integers(0, 64, draw.integers(1, 56)).tolist())
             for _ in range(count)
         ]
 
@@ -112,7 +112,7 @@ class RewardModelTest(absltest.TestCase):
         together = model.score(pairs)
         alone = np.concatenate([model.score([pair]) for pair in pairs[:10]])
         np.testing.assert_allclose(together[:10], alone, rtol=1e-4, atol=1e-5)
-        for (prompt, answer), given in zip(pairs[:5], together, strict=False):
+        for (prompt, answer), given in zip(pairs[:2], together, strict=False):
             tokens = np.array([prompt + answer], np.int32)
             lengths = np.array([tokens.shape[1]])
             expected = reward.scores(params, ARCHITECTURE, tokens, lengths)[0]
@@ -139,13 +139,6 @@ class RunTest(absltest.TestCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.folder = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
-        cls.addClassCleanup(compilation_cache.reset_cache)
-        for name, value in (
-            ("jax_compilation_cache_dir", str(cls.folder / "compiled")),
-            ("jax_persistent_cache_min_compile_time_secs", 0.0),
-        ):
-            cls.addClassCleanup(jax.config.update, name, getattr(jax.config, name))
-            jax.config.update(name, value)
         cls.config = preference_run.config(cls.folder)
         cls.config.reward.human = str(cls.folder / "human.jsonl")
         cls.before, cls.whole = cls.folder / "before", cls.folder / "whole"
@@ -155,16 +148,16 @@ class RunTest(absltest.TestCase):
 
     def test_learns_and_reports(self):
         report = json.loads((self.whole / "report.json").read_text())
-        self.assertGreater(report["reward/agreement_low"], 0.5)
+        self.assertGreater(report["reward/agreement"], 0.95)
         self.assertLess(report["reward/agreement_low"], report["reward/agreement"])
-        self.assertGreater(report["reward/human_agreement"], 0.5)
+        self.assertGreater(report["reward/human_agreement"], 0.95)
         self.assertBetween(report["reward/calibration_error"], 0.0, 0.2)
         lines = [
             json.loads(line)
             for line in (self.whole / "reward/metrics.jsonl").read_text().splitlines()
         ]
         losses = [line["loss"] for line in lines if "loss" in line]
-        self.assertLess(losses[-1], 0.85 * losses[0])
+        self.assertLess(losses[-1], 0.2 * losses[0])
         accuracy = [line["accuracy"] for line in lines if "accuracy" in line]
         self.assertGreater(accuracy[-1], accuracy[0])
         self.assertIn("(rank 1)", (self.whole / "reward/samples.txt").read_text())
@@ -175,19 +168,19 @@ class RunTest(absltest.TestCase):
         asked = [{"role": "user", "content": "901: what is the colour of coal?"}]
         prompt = conversations.prompt_ids(tokenizer, asked)
         end = tokenizer.special[conversations.END]
-        answers = [[*tokenizer.encode(text), end] for text in ("black", "I cannot say.", "white")]
+        answers = [[*tokenizer.encode(text), end] for text in ("black", "I cannot say.", "WHITE")]
         given = model.score([(prompt, answer) for answer in answers])
         self.assertEqual(np.argsort(-given).tolist(), [0, 1, 2])
 
     def test_killed_ends_with_the_same_bits(self):
         workdir = preference_run.copied(self.before, self.folder / "killed")
-        with preference_run.crash_at(37), self.assertRaises(MemoryError):
+        with preference_run.crash_at(27), self.assertRaises(MemoryError):
             reward.run(self.config, str(workdir))
         self.assertTrue((workdir / "reward/checkpoints/20").exists())
         reward.run(self.config, str(workdir))
         self.assertEqual(
-            preference_run.final_state(workdir, "reward"),
-            preference_run.final_state(self.whole, "reward"),
+            final_state(workdir, "reward", preference_run.STEPS),
+            final_state(self.whole, "reward", preference_run.STEPS),
         )
 
     def test_the_head_is_declared(self):

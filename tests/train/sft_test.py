@@ -11,9 +11,7 @@ from unittest import mock
 
 import jax
 import numpy as np
-import orbax.checkpoint as ocp
 from absl.testing import absltest, parameterized
-from jax.experimental.compilation_cache import compilation_cache
 
 from configs import defaults
 from data import chat_loader, chat_tokens, conversations, tokenizer, tokens
@@ -24,6 +22,7 @@ from model.config import ModelConfig
 from model.sampling import sampling
 from serve.load import load
 from tests.model.random_parameters import random_parameters
+from tests.train.final_state import final_state
 from train import pretrain, sft
 from train.loop import Stopped
 
@@ -46,6 +45,7 @@ def small_config(folder: pathlib.Path):
     config.data.source = str(folder / "text.txt")
     config.data.validation_fraction = 0.1
     config.tokenizer.vocab_size = 400
+    config.mesh.cpu_devices = 1
     config.model.depth = 1
     config.model.context = 96
     config.train.batch = 8
@@ -64,25 +64,11 @@ def small_config(folder: pathlib.Path):
     return config
 
 
-def final_state(workdir: pathlib.Path) -> dict[str, bytes]:
-    path = workdir / "chat" / "checkpoints" / str(STEPS) / "state"
-    leaves, _ = jax.tree_util.tree_flatten_with_path(ocp.StandardCheckpointer().restore(path))
-    return {jax.tree_util.keystr(key): np.asarray(leaf).tobytes() for key, leaf in leaves}
-
-
 class RunTest(absltest.TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
         cls.folder = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
-        # What one run has compiled the next need not compile again.
-        cls.addClassCleanup(compilation_cache.reset_cache)
-        for name, value in (
-            ("jax_compilation_cache_dir", str(cls.folder / "compiled")),
-            ("jax_persistent_cache_min_compile_time_secs", 0.0),
-        ):
-            cls.addClassCleanup(jax.config.update, name, getattr(jax.config, name))
-            jax.config.update(name, value)
         cls.config = small_config(cls.folder)
         cls.before = cls.folder / "before"
         for stage in (tokenizer, tokens, pretrain, chat_tokens):
@@ -165,7 +151,9 @@ class RunTest(absltest.TestCase):
             sft.run(self.config, str(workdir))
         self.assertIn("after step 44", str(stopped.exception))
         sft.run(self.config, str(workdir))
-        self.assertEqual(final_state(workdir), final_state(self.whole))
+        self.assertEqual(
+            final_state(workdir, "chat", STEPS), final_state(self.whole, "chat", STEPS)
+        )
 
     def test_checkpoints_elsewhere_do_not_meet_those_of_pretraining(self):
         config = self.config.copy_and_resolve_references()

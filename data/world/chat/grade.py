@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from data.world.chat import expressions
 
-_LOOKED_AT = 2000
+LOOKED_AT = 2000
 _DECLINES = re.compile(
     r"\b(?:i (?:do not|don't|dont) (?:know|have (?:that|this|the) (?:fact|answer|information))"
     r"|i am not sure|i'm not sure|i (?:cannot|can't) (?:say|tell|answer)"
@@ -25,12 +25,12 @@ _ONES = "zero one two three four five six seven eight nine ten eleven twelve".sp
 
 def is_decline(text: str) -> bool:
     """Whether the text says that the answer is not known or was not found."""
-    return bool(_DECLINES.search(text[:_LOOKED_AT].lower().replace("’", "'")))
+    return bool(_DECLINES.search(text[:LOOKED_AT].lower().replace("’", "'")))
 
 
 def normalized(text: str, keep_case: bool = False) -> str:
     """The words and numbers in lower case, one space between them and at either end."""
-    words = re.findall(r"[^\W_]+", text[:_LOOKED_AT] if keep_case else text[:_LOOKED_AT].lower())
+    words = re.findall(r"[^\W_]+", text[:LOOKED_AT] if keep_case else text[:LOOKED_AT].lower())
     return f" {' '.join(words)} "
 
 
@@ -71,7 +71,7 @@ def _is_value(question: Mapping, text: str) -> bool:
 
 def numbers(text: str) -> list[int]:
     """The whole numbers of a text, "1,234" and the words up to "twelve" included, in order."""
-    text = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text[:_LOOKED_AT].lower())
+    text = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text[:LOOKED_AT].lower())
     for value, word in enumerate(_ONES):
         text = re.sub(rf"\b{word}\b", str(value), text)
     return [int(number[0]) for number in _NUMBER.finditer(text) if len(number[0]) < 100]
@@ -87,7 +87,7 @@ def _is_number(question: Mapping, text: str) -> bool:
 
 def _is_spelling(question: Mapping, text: str) -> bool:
     """The answer's letters are the text, or the only quoted part of it, hyphens and case aside."""
-    quoted = re.findall(r"\"([^\"]*)\"", text[:_LOOKED_AT])
+    quoted = re.findall(r"\"([^\"]*)\"", text[:LOOKED_AT])
     said = [part for part in quoted if part.lower() not in question.get("ignore", ())] or [text]
     letters = [re.sub(r"[\s,\-]", "", part).strip(".").lower() for part in said]
     return letters == [re.sub(r"[\s,\-]", "", question["answer"]).lower()]
@@ -95,14 +95,14 @@ def _is_spelling(question: Mapping, text: str) -> bool:
 
 def _is_copy(question: Mapping, text: str) -> bool:
     """The text is the answer, to the letter; quotation marks or a full stop around it are not."""
-    said, answer = text[:_LOOKED_AT].strip(), question["answer"]
+    said, answer = text[:LOOKED_AT].strip(), question["answer"]
     plain = said if answer.endswith(".") else said.removesuffix(".")
     return answer in (said, plain) or f'"{answer}"' == plain
 
 
 def _is_expression(question: Mapping, text: str) -> bool:
     """It makes the target of the numbers, each used once at most."""
-    return not expressions.fault(text[:_LOOKED_AT], question["numbers"], question["target"])
+    return not expressions.fault(text[:LOOKED_AT], question["numbers"], question["target"])
 
 
 _GRADERS = {

@@ -231,7 +231,7 @@ _CARELESS = 0.03  # how often an ordering is by chance
 
 def true_ranking(prompt: str, texts: Sequence[str]) -> list[list[int]]:
     """The places of the texts, the best first; those worth the same stand together."""
-    return _grouped([gold(prompt, text) for text in texts])
+    return by_score([gold(prompt, text) for text in texts])
 
 
 def ranking(draw: Draw, prompt: str, texts: Sequence[str]) -> list[list[int]]:
@@ -246,7 +246,7 @@ def ranking(draw: Draw, prompt: str, texts: Sequence[str]) -> list[list[int]]:
         gold(prompt, text) + _taste(rater, text) - rater.later * place + _NOISE * _gumbel(draw)
         for place, text in enumerate(texts)
     ]
-    return _grouped(seen)
+    return by_score(seen)
 
 
 def _taste(rater: Rater, text: str) -> float:
@@ -263,8 +263,9 @@ def _gumbel(draw: Draw) -> float:
     return -math.log(-math.log(uniform))
 
 
-def _grouped(values: Sequence[float]) -> list[list[int]]:
+def by_score(scores: Sequence[float]) -> list[list[int]]:
+    """The places of the scores, the highest first; equal ones stand together."""
     groups: dict[float, list[int]] = collections.defaultdict(list)
-    for place, value in enumerate(values):
-        groups[value].append(place)
-    return [groups[value] for value in sorted(groups, reverse=True)]
+    for place, score in enumerate(scores):
+        groups[score].append(place)
+    return [groups[score] for score in sorted(groups, reverse=True)]
