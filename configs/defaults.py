@@ -353,6 +353,12 @@ def get_config() -> ConfigDict:
     config.rl.stop_at_peak = False
     config.rl.patience = 4
 
+    # Practice on harder problems, from where the first ended: rl.grpo:rl=rl_hard.
+    config.rl_hard = config.rl.copy_and_resolve_references()
+    config.rl_hard.name = "rl_hard"
+    config.rl_hard.start = "rl"
+    config.rl_hard.figures = "rl/grpo_hard"
+
     # The same with PPO: rl.ppo:rl=ppo.
     config.ppo = config.rl.copy_and_resolve_references()
     config.ppo.name = "ppo"

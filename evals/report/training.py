@@ -14,11 +14,13 @@ _NAMES = {"loss": "training", "val_loss": "held-out"}
 _PANELS = (
     (r"(held_out_)?reward", "reward"),
     (r"(held_out_)?length", "tokens an answer"),
-    (r"(val_|held_out_)?kl", "nats a token, to the start"),
+    (r"kl", "nats a token, to the start"),
+    (r"held_out_kl", "nats an answer, to the start"),
     (r"(held_out_)?entropy", "nats a token"),
-    (r"(val_|held_out_)?(agreement|accuracy)", "share"),
+    (r"agreement|accuracy", "share"),
 )
-_GOLD, _PROXY = (re.compile(rf"\w*{name}\w*") for name in ("gold", "proxy"))
+# Of evaluations on held-out prompts: rl.unverified.
+_GOLD, _PROXY, _STRAYED = "gold", "proxy", "held_out_kl"
 
 
 def losses(found: Found) -> list[Part]:
@@ -79,18 +81,18 @@ def practice(found: Found) -> list[Part]:
 
 
 def _gold_against_proxy(metrics: list[Record]) -> list[Panel]:
-    """Both over the steps, and where it is known over how far the model has strayed."""
-    names = _matching(metrics, _GOLD) + _matching(metrics, _PROXY)
+    """Both over the steps, and over how far the model has strayed."""
+    names = [name for name in (_GOLD, _PROXY) if _points(metrics, name)]
     if not names:
         return []
-    panels = [Panel({name: _points(metrics, name) for name in names}, "score")]
     strayed = {
-        name: sorted((line["kl"], line[name]) for line in metrics if name in line and "kl" in line)
+        name: sorted((line[_STRAYED], line[name]) for line in metrics if name in line)
         for name in names
     }
-    if all(strayed.values()):
-        panels.append(Panel(strayed, "score", "nats a token, to the start"))
-    return panels
+    return [
+        Panel({name: _points(metrics, name) for name in names}, "deviations of the start"),
+        Panel(strayed, "deviations of the start", "nats an answer, to the start"),
+    ]
 
 
 def _is_practice(metrics: list[Record]) -> bool:

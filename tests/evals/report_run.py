@@ -54,7 +54,8 @@ def write(folder: pathlib.Path) -> pathlib.Path:
     _stage(folder / "reward", [{"step": n, "loss": 0.7, "agreement": 0.5 + n / 9} for n in (1, 2)])
     _practice(folder / "rl")
     gold = [
-        {"step": n, "gold": 1 - (n - 3) ** 2 / 9, "proxy": n / 5, "kl": n / 9} for n in range(9)
+        {"step": n, "gold": 1 - (n - 3) ** 2 / 9, "proxy": n / 5, "held_out_kl": n / 9}
+        for n in range(9)
     ]
     _stage(folder / "rlhf", gold)
     _lines(folder / "report" / "said.jsonl", _said())
