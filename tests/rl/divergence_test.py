@@ -3,18 +3,16 @@
 import contextlib
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from absl.testing import absltest
 
 from model.sharding import make_mesh
-from model.transformer import hidden_states, logits
 from rl import divergence
 from rl.rollout import rollout_seeds, trajectories
 from serve.engine import Engine
 from serve.turns import Bounds, Turns
 from tests.rl import toy
-from tests.serve import small_model
+from tests.serve import small_model, whole_row
 
 
 class DivergenceTest(absltest.TestCase):
@@ -44,11 +42,8 @@ class DivergenceTest(absltest.TestCase):
         start = self.trained.params | {"embedding": 0.8 * self.trained.params["embedding"]}
         found = self.measure(start, self.written)
         for one, value in zip(self.written, found, strict=True):
-            ids = jnp.asarray(np.concatenate([one.prompt, one.tokens]))[None]
-            given = logits(start, hidden_states(start, self.trained.architecture, ids))[0]
-            given = jax.nn.log_softmax(given[:, : self.trained.tokenizer.vocab_size])
-            places = np.arange(len(one.prompt) - 1, ids.shape[1] - 1)
-            own = np.asarray(given)[places, one.tokens]
+            ids = np.concatenate([one.prompt, one.tokens]).astype(int)
+            own = whole_row.of_tokens(ids, start)[len(one.prompt) - 1 :]
             d = own - np.array(one.log_probs)
             self.assertAlmostEqual(float(value), float(np.sum(np.exp(d) - 1 - d)), places=4)
 

@@ -13,8 +13,6 @@ from absl.testing import absltest, parameterized
 
 from data.errors import InputError
 from model import decode
-from model.losses import token_log_probs
-from model.parameters import unembedding
 from model.sampling import sampling
 from model.sharding import make_mesh
 from model.transformer import hidden_states
@@ -22,7 +20,7 @@ from serve import engine as engine_module
 from serve.engine import Completion, Engine, Request
 from serve.slots import prepared
 from tests.model.random_parameters import random_parameters
-from tests.serve import small_model
+from tests.serve import small_model, whole_row
 from tests.serve.small_model import CONTEXT, prompts
 
 SLOTS = 32
@@ -81,18 +79,7 @@ def mixed(count: int, seed: int = 0) -> list[Request]:
 
 def scores(prompt: np.ndarray, tokens: list[int]) -> np.ndarray:
     """Log-probabilities of the tokens after the prompt, by one full forward pass."""
-    row = np.zeros(CONTEXT + 1, np.int32)
-    row[: len(prompt) + len(tokens)] = [*prompt, *tokens]
-    return _row_scores(row)[len(prompt) - 1 :][: len(tokens)]
-
-
-@jax.jit
-def _row_scores(row: jax.Array) -> jax.Array:
-    model = small_model.trained()
-    # The vocabulary's padding has no probability.
-    matrix = unembedding(model.params)[: model.tokenizer.vocab_size]
-    hidden = hidden_states(model.params, model.architecture, row[None, :-1])
-    return token_log_probs(hidden, matrix, row[None, 1:])[0]
+    return whole_row.of_tokens([*prompt, *tokens])[len(prompt) - 1 :]
 
 
 class WritingTest(parameterized.TestCase):

@@ -6,10 +6,9 @@ from absl.testing import absltest
 
 from model.quantize import quantized
 from model.sharding import make_mesh
-from model.transformer import hidden_states, logits
 from serve.engine import Engine, Request
 from serve.load import load
-from tests.serve import small_model, small_run
+from tests.serve import small_model, small_run, whole_row
 
 
 class Int8Test(absltest.TestCase):
@@ -25,17 +24,16 @@ class Int8Test(absltest.TestCase):
     def test_the_engine_writes_what_whole_rows_say(self):
         """A token is quantised on its own, so that it is the same in any batch and with a cache."""
         trained = small_model.trained()
-        params, config = quantized(trained.params), trained.architecture
+        params = quantized(trained.params)
         prompts = small_model.prompts(3, longest=30)
-        engine = Engine(params, config, trained.tokenizer, slots=2)
+        engine = Engine(params, trained.architecture, trained.tokenizer, slots=2)
         for prompt, completion in zip(
             prompts,
             engine.generate([Request(prompt, 10, temperature=0.0) for prompt in prompts]),
             strict=True,
         ):
-            row = np.concatenate([prompt, completion.tokens])[None]
-            scores = logits(params, hidden_states(params, config, row))[0]
-            scores = scores[len(prompt) - 1 : -1, : trained.tokenizer.vocab_size]
+            ids = np.concatenate([prompt, completion.tokens])
+            scores = whole_row.log_probs(ids, params)[len(prompt) - 1 : -1]
             np.testing.assert_array_equal(completion.tokens, np.argmax(scores, axis=-1))
 
     def test_the_engine_takes_parameters_of_either_kind(self):

@@ -4,19 +4,15 @@ import json
 import unittest
 from unittest import mock
 
-import jax
 import jsonschema
 import numpy as np
 import openai
 from absl.testing import absltest
 
 from data.conversations import TEMPLATE
-from model.losses import token_log_probs
-from model.parameters import unembedding
-from model.transformer import hidden_states
 from serve import engine as engine_module
 from serve.engine import Request
-from tests.serve import small_model
+from tests.serve import small_model, whole_row
 from tests.serve.http.live import CONTEXT, MODEL, live, small_engine
 
 
@@ -31,20 +27,6 @@ def setUpModule():
 
 def complete(prompt, **options):
     return CLIENT.completions.create(model=MODEL, prompt=prompt, **options)
-
-
-def log_probs(ids: list[int]) -> np.ndarray:
-    """Of every token after the first, by the loss function of training."""
-    row = np.pad(np.array(ids, np.int32), (0, small_model.CONTEXT + 1 - len(ids)))
-    return np.asarray(_row_log_probs(row))[: len(ids) - 1]
-
-
-@jax.jit
-def _row_log_probs(row: jax.Array) -> jax.Array:
-    model = small_model.trained()
-    matrix = unembedding(model.params)[: model.tokenizer.vocab_size]
-    hidden = hidden_states(model.params, model.architecture, row[None, :-1])
-    return token_log_probs(hidden, matrix, row[None, 1:])[0]
 
 
 class CompletionsTest(absltest.TestCase):
@@ -88,7 +70,9 @@ class CompletionsTest(absltest.TestCase):
                 self.assertLen(getattr(scored, name), len(ids) + 1)
             self.assertIsNone(scored.token_logprobs[0])
             self.assertIsNone(scored.top_logprobs[0])
-            np.testing.assert_allclose(scored.token_logprobs[1:-1], log_probs(ids), atol=1e-5)
+            np.testing.assert_allclose(
+                scored.token_logprobs[1:-1], whole_row.of_tokens(ids), atol=1e-5
+            )
             # The last, written greedily, is the likeliest to the last bit; so are all those that
             # are.
             rows = zip(scored.token_logprobs[1:], scored.top_logprobs[1:], strict=True)
@@ -101,7 +85,9 @@ class CompletionsTest(absltest.TestCase):
         [choice] = answer.choices
         self.assertEqual((choice.finish_reason, answer.usage.completion_tokens), ("length", 0))
         self.assertEqual(choice.text, small_model.tokenizer().decode(ids))
-        np.testing.assert_allclose(choice.logprobs.token_logprobs[1:], log_probs(ids), atol=1e-5)
+        np.testing.assert_allclose(
+            choice.logprobs.token_logprobs[1:], whole_row.of_tokens(ids), atol=1e-5
+        )
         for name, offset in zip(choice.logprobs.tokens, choice.logprobs.text_offset, strict=True):
             if not name.startswith("bytes:"):
                 self.assertEqual(choice.text[offset : offset + len(name)], name)
