@@ -2,6 +2,8 @@
 
     bash launch/laptop.sh
     python -m train.main --config=configs/laptop.py
+    python -m train.main --config=configs/laptop.py:quick     every stage in minutes, to see it work
+    python -m train.main --config=configs/laptop.py:long      a larger model, longer; not yet run
 
 Needs two cores. 1.9M parameters; 6.1M tokens of pretraining on what the web pipeline keeps of 24
 MB of text, 5.1M of fine-tuning. Run once, on two cores (an AMD EPYC without AVX-512) that other
@@ -18,7 +20,7 @@ from ml_collections import ConfigDict
 from configs import defaults
 
 
-def get_config() -> ConfigDict:
+def get_config(variant: str = "") -> ConfigDict:
     config = defaults.get_config()
     config.name = "laptop"
     config.stages = (
@@ -32,6 +34,10 @@ def get_config() -> ConfigDict:
         "evals.interrogate",
         "data.chat_tokens:sft=sft_again",
         "train.sft:sft=sft_again",
+        "rl.rankings",
+        "train.reward",
+        "rl.grpo",
+        "rl.grpo:rl=rlhf",
         "evals.assistant",
         "evals.report",
     )
@@ -64,6 +70,70 @@ def get_config() -> ConfigDict:
     config.sft.warmup, config.sft.decay = 0.02, 0.6
     config.sft_again.sources = "world@0.45,interrogation@0.25,replay@0.3"
     config.sft_again.steps = 400
+    _reinforcement(config)
     config.watch.log_steps = 25
     config.watch.prompts = ("Once upon a time", "The capital of France is", "Q: What do cows eat?")
+    if variant == "quick":
+        _quick(config)
+    elif variant == "long":
+        _long(config)
+    elif variant:
+        raise ValueError(f"configs/laptop.py has no variant {variant!r}; it has 'quick' and 'long'")
     return config
+
+
+def _reinforcement(config: ConfigDict) -> None:
+    """Sums in columns, a third of which the assistant gets right when it samples; jokes."""
+    config.rankings.train, config.rankings.held_out = 1200, 150
+    config.rankings.sampled, config.rankings.written = 2, 3
+    for rl in (config.rl, config.rl_hard, config.ppo):
+        rl.environment, rl.levels, rl.tokens = "arithmetic", (1, 2), 72
+        rl.problems, rl.group, rl.slots, rl.resample = 32, 8, 256, 0
+        rl.steps, rl.eval_steps, rl.eval_problems = 60, 10, 128
+        # One step of 1e-4 in the sign of the gradient is as far as this policy can be moved at a
+        # time: 3e-4 and more undo what was learnt. Adam's first steps are as long as its rate.
+        rl.learning_rate, rl.warmup = 2e-4, 0.25
+    config.rl_hard.environment, config.rl_hard.levels, config.rl_hard.tokens = "problems", (1,), 112
+    for rl in (config.rlhf, config.rlhf_ppo):
+        rl.problems, rl.group, rl.slots = 32, 8, 256
+        rl.steps, rl.eval_steps = 40, 5
+        rl.learning_rate, rl.warmup = 1e-4, 0.2
+
+
+def _quick(config: ConfigDict) -> None:
+    """Every stage, hardly long enough to learn anything."""
+    config.name = "laptop_quick"
+    config.world.megabytes = 3.0
+    config.world_chat.least_told = 40
+    config.world_chat.count = 2000
+    config.world_chat.questions = 40
+    config.interrogate.questions = 100
+    config.data.validation_fraction = 0.02
+    config.tokenizer.vocab_size = 2048
+    config.train.steps, config.sft.steps, config.sft_again.steps = 120, 60, 30
+    config.rankings.train, config.rankings.held_out = 60, 30
+    config.rl.steps = config.rl.eval_steps = 3
+    config.rlhf.steps, config.rlhf.eval_steps = 4, 2
+    for rl in (config.rl, config.rlhf):
+        rl.problems, rl.eval_problems, rl.slots = 8, 32, 64
+    config.rlhf.eval_samples = 2
+
+
+def _long(config: ConfigDict) -> None:
+    """A larger model, longer at everything, and what takes too long for the others: harder
+    problems, PPO beside GRPO, DPO, and all ways to use preferences side by side."""
+    config.name = "laptop_long"
+    at = config.stages.index("evals.assistant")
+    more = (
+        "rl.grpo:rl=rl_hard",
+        "rl.ppo:rl=ppo",
+        "train.dpo",
+        "rl.ppo:rl=rlhf_ppo",
+        "rl.comparison",
+    )
+    config.stages = (*config.stages[:at], *more, *config.stages[at:])
+    config.model.layers, config.model.width = 6, 192
+    config.train.steps, config.sft.steps, config.sft_again.steps = 3000, 2000, 1000
+    config.rankings.train = 3000
+    for rl in (config.rl, config.rl_hard, config.ppo, config.rlhf, config.rlhf_ppo):
+        rl.steps = 200

@@ -17,7 +17,9 @@ KINDS = {"known", "unsure", "unknown"}
 
 def small_config():
     config = laptop.get_config()
-    config.stages = config.stages[config.stages.index("data.tokenizer") :]
+    stages = config.stages[config.stages.index("data.tokenizer") :]
+    # A model of three steps writes no joke that is better than another.
+    config.stages = tuple(stage for stage in stages if stage != "rl.grpo:rl=rlhf")
     config.data.source = "world"
     config.search.source = "library"
     config.world.megabytes = 0.4
@@ -33,6 +35,13 @@ def small_config():
     config.watch.sample_tokens = 0
     config.interrogate.questions, config.interrogate.samples = 12, 2
     config.checkpoint.steps = 3
+    config.rankings.train, config.rankings.held_out = 8, 4
+    config.rankings.sampled, config.rankings.written = 1, 2
+    config.rankings.tokens = 8
+    config.reward.steps = 2
+    rl = config.rl
+    rl.problems, rl.group, rl.slots, rl.tokens, rl.steps = 2, 2, 4, 8, 1
+    rl.eval_problems, rl.eval_steps = 2, 1
     return config
 
 
@@ -53,6 +62,8 @@ class LifeTest(absltest.TestCase):
             self.assertEqual(
                 report["chat/seconds"], sum(self.seconds(workdir, n) for n in ("sft", "chat"))
             )
+            self.assertBetween(report["reward/agreement"], 0, 1)
+            self.assertBetween(report["rl/grpo_after"], 0, 1)
             lines = (pathlib.Path(workdir) / "interrogation/questions.jsonl").read_text()
             verdicts = [json.loads(line)["verdict"] for line in lines.splitlines()]
             self.assertLen(verdicts, 12)
