@@ -1,15 +1,16 @@
 """A continuation that the model would write itself, and how surprised it is by it."""
 
-import math
 from collections.abc import Sequence
 
+import numpy as np
 
-def perplexity(log_probs: Sequence[float]) -> float:
-    """exp of the mean negative log-probability of whole continuations, as is usual for LAMBADA.
 
-    Infinite where it is too large to be a float.
-    """
-    try:
-        return math.exp(-sum(log_probs) / len(log_probs))
-    except OverflowError:
-        return math.inf
+def would_write(log_probs: np.ndarray, best: np.ndarray) -> bool:
+    """Whether each token, of log-probability [T], is the likeliest in its place, of `best` [T]."""
+    return bool(np.all(log_probs == best))
+
+
+def nats(log_probs: Sequence[float]) -> float:
+    """The mean over items of what a whole continuation costs. exp of it is what is reported as the
+    perplexity of LAMBADA."""
+    return -sum(log_probs) / len(log_probs)

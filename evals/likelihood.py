@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from data.encoding import Tokenizer
+from evals.cloze import would_write
 from serve.engine import Engine
 
 
@@ -57,5 +58,5 @@ def likelihood(engine: Engine, row: Encoded) -> Likelihood:
         return Likelihood(0.0, True)
     found = engine.score(row.tokens, top=True)
     log_probs = found.log_probs[row.start - 1 :]
-    greedy = bool(np.all(log_probs == found.top.log_probs[row.start - 1 :, 0]))
-    return Likelihood(sum(log_probs.tolist()), greedy)
+    best = found.top.log_probs[row.start - 1 :, 0]
+    return Likelihood(sum(log_probs.tolist()), would_write(log_probs, best))

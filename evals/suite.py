@@ -140,7 +140,7 @@ def _scored(
         figures |= {f"_norm{name}": value for name, value in _mean(by_length).items()}
     else:
         log_probs = [line["options"][0]["log_prob"] for line in lines]
-        figures["_perplexity"] = cloze.perplexity(log_probs)
+        figures["_nats"] = cloze.nats(log_probs)
     return Result(figures, lines)
 
 

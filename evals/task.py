@@ -9,7 +9,7 @@ import csv
 import dataclasses
 import pathlib
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from data.errors import InputError
@@ -20,6 +20,8 @@ Row = dict[str, Any]
 # Kinds by likelihood, and those for which the model writes.
 CHOICE, CLOZE, EXACT_MATCH, PASS_AT_K = "choice", "cloze", "exact_match", "pass_at_k"
 SCORED = (CHOICE, CLOZE)
+
+_LOOKED_AT = 64
 
 
 class Choice(NamedTuple):
@@ -48,6 +50,7 @@ class Written(NamedTuple):
 
 
 Item = Choice | Written
+Pool = Mapping[str, Sequence[Item]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,18 +98,26 @@ def items(task: Task, folder: pathlib.Path, limit: int = 0) -> list[Item]:
     return _by_turns(found)[: limit or None]
 
 
-def pool(task: Task, folder: pathlib.Path, count: int) -> list[Item]:
-    """All that examples can be taken from; nothing where none are wanted.
+def pool(task: Task, folder: pathlib.Path, count: int) -> Pool:
+    """All that examples can be taken from, by group; nothing where none are wanted.
 
     Raises:
       InputError: as of `items`.
     """
     if not count:
-        return []
-    if not task.example_file:
-        return _read(task, records.located(folder, task.file, task.name), task.rows)
-    path = records.located(folder, task.example_file, f"the examples of {task.name}")
-    return _read(task, path, task.example_rows)
+        return {}
+    if task.example_file:
+        path = records.located(folder, task.example_file, f"the examples of {task.name}")
+        return grouped(_read(task, path, task.example_rows))
+    return grouped(_read(task, records.located(folder, task.file, task.name), task.rows))
+
+
+def grouped(items: Sequence[Item]) -> Pool:
+    """Items by group, in their order."""
+    found: dict[str, list[Item]] = {}
+    for item in items:
+        found.setdefault(item.group, []).append(item)
+    return found
 
 
 def _read(
@@ -154,7 +165,7 @@ def _by_turns(found: Sequence[Item]) -> list[Item]:
     return [found[i] for i in sorted(range(len(found)), key=turns.__getitem__)]
 
 
-def examples(task: str, item: Item, pool: Sequence[Item], count: int, seed: int) -> list[Item]:
+def examples(task: str, item: Item, pool: Pool, count: int, seed: int) -> list[Item]:
     """`count` items of the item's group, none of them with its prompt; as many as there are where
     there are fewer.
 
@@ -162,12 +173,16 @@ def examples(task: str, item: Item, pool: Sequence[Item], count: int, seed: int)
     the group has no more than `count`, as where a set comes with its examples, they are all taken,
     in the order of the file.
     """
-    mine = [other for other in pool if other.group == item.group]
-    asked = _asked(item)
-    others = [other for other in mine if _asked(other) != asked]
-    if len(others) <= count:
-        return others
-    return random.Random(f"{seed}/{task}/{item.id}").sample(others, count)
+    draw, asked = random.Random(f"{seed}/{task}/{item.id}"), _asked(item)
+    mine = pool.get(item.group, ())
+    # Of many, no more are looked at than it takes to find some with other prompts.
+    few = max(_LOOKED_AT, 2 * count)
+    others = [
+        other
+        for other in (mine if len(mine) <= few else draw.sample(mine, few))
+        if _asked(other) != asked
+    ]
+    return others if len(others) <= count else draw.sample(others, count)
 
 
 def _asked(item: Item) -> tuple[str, ...]:

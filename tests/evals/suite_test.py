@@ -113,9 +113,7 @@ class SuiteTest(parameterized.TestCase):
             self.assertTrue(written)
             self.assertEqual(line["right"], line["options"][0]["greedy"])
         log_probs = [line["options"][0]["log_prob"] for line in result.lines]
-        self.assertAlmostEqual(
-            result.figures["_perplexity"], float(np.exp(-np.mean(log_probs))), places=3
-        )
+        self.assertAlmostEqual(result.figures["_nats"], -np.mean(log_probs))
 
     def test_exact_match(self):
         answer = first_line(self.continuation(WORDS[0], 8))
