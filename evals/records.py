@@ -19,7 +19,7 @@ _MOST_ROWS = 1_000_000
 _MOST_MEMBERS, _MOST_BYTES = 10_000, 1 << 26
 
 
-def located(folder: pathlib.Path, file: str, wanted_by: str) -> pathlib.Path:
+def located(folder: pathlib.Path, file: str, task: str) -> pathlib.Path:
     """The path of a file below `folder`, as it is or packed.
 
     Raises:
@@ -29,8 +29,8 @@ def located(folder: pathlib.Path, file: str, wanted_by: str) -> pathlib.Path:
     if found is None:
         packed = "" if file.endswith(".gz") else " (or that with .gz)"
         raise InputError(
-            f"{wanted_by} wants the file {file}{packed} in {folder}, where it is not: put it there "
-            "or give another --data"
+            f"the task {task} wants the file {file}{packed} in {folder}, where it is not: put it "
+            "there or give another --data"
         )
     return found
 

@@ -84,7 +84,7 @@ def check(names: Sequence[str], data: pathlib.Path, shots: int | None) -> None:
         task = tasks()[name]
         records.located(data, task.file, name)
         if task.example_file and (task.shots if shots is None else shots):
-            records.located(data, task.example_file, f"the examples of {name}")
+            records.located(data, task.example_file, name)
 
 
 def run(task: Task, trained: Trained, stage: str, settings: Settings) -> Result:
@@ -92,7 +92,8 @@ def run(task: Task, trained: Trained, stage: str, settings: Settings) -> Result:
 
     Figures are the accuracy, its 95% interval ("_low", "_high"), how many items it is over
     ("_items"), how many of them lost their beginning since they did not fit the context ("_cut"),
-    and what the kind adds.
+    and what the kind adds. Where several texts an item are drawn, the names say how many, and the
+    accuracy has "_majority_N" (of what most of them say) and "_mean_N" (of each).
 
     Raises:
       InputError: a file is absent or damaged.
@@ -252,13 +253,14 @@ def _matched(task: Task, items: Sequence[Written], asked: Sequence[_Asked]) -> R
         line = {"id": item.id, "group": item.group, "prompt": one.prompt, "cut": one.cut}
         line |= {"texts": one.texts, "answers": answers, "answer": answer}
         lines.append(line | {"accept": item.accept, "right": answer in item.accept})
-    figures = _figures([line["right"] for line in lines], [line["cut"] for line in lines])
+    right, cuts = [line["right"] for line in lines], [line["cut"] for line in lines]
     samples = len(asked[0].texts)
-    if samples > 1:
-        values = _mean([line["right"] for line in lines])
-        figures = {f"_majority_{samples}{name}": value for name, value in values.items()} | figures
-        figures |= _mean(means)
-    return Result(figures, lines)
+    if samples == 1:
+        return Result(_figures(right, cuts), lines)
+    # Under names of their own: samples are drawn, where one text is the likeliest.
+    figures = {f"_majority_{samples}{name}": value for name, value in _mean(right).items()}
+    figures |= {f"_mean_{samples}{name}": value for name, value in _mean(means).items()}
+    return Result(figures | _counts(cuts), lines)
 
 
 def _tested(items: Sequence[Written], asked: Sequence[_Asked]) -> Result:
@@ -282,7 +284,8 @@ def _tested(items: Sequence[Written], asked: Sequence[_Asked]) -> Result:
     figures: dict[str, float] = {}
     for k in sorted({1, samples}):
         values = [pass_at_k.pass_at_k(samples, sum(line["passed"]), k) for line in lines]
-        figures |= {f"_pass_at_{k}{name}": value for name, value in _mean(values).items()}
+        of = f"_of_{samples}" if samples > 1 else ""
+        figures |= {f"_pass_at_{k}{of}{name}": value for name, value in _mean(values).items()}
     figures["_reference"] = sum(line["reference_passes"] for line in lines) / len(lines)
     return Result(figures | _counts([line["cut"] for line in lines]), lines)
 

@@ -107,7 +107,7 @@ def pool(task: Task, folder: pathlib.Path, count: int) -> Pool:
     if not count:
         return {}
     if task.example_file:
-        path = records.located(folder, task.example_file, f"the examples of {task.name}")
+        path = records.located(folder, task.example_file, task.name)
         return grouped(_read(task, path, task.example_rows))
     return grouped(_read(task, records.located(folder, task.file, task.name), task.rows))
 

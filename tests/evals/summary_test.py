@@ -19,7 +19,7 @@ class SummaryTest(absltest.TestCase):
     def test_it_holds_what_it_says(self):
         random = np.random.default_rng(0)
         for p in (0.02, 0.25, 0.9):
-            draws = random.random((2000, 80)) < p
+            draws = random.random((600, 80)) < p
             inside = [low <= p <= high for low, high in map(summary.interval, draws)]
             self.assertBetween(np.mean(inside), 0.92, 0.985)
 
