@@ -1,5 +1,6 @@
 """The command, run as a person runs it."""
 
+import gzip
 import json
 import pathlib
 import shutil
@@ -69,12 +70,40 @@ class MainTest(absltest.TestCase):
         self.assertRegex(out, rf"\A{text}: val_loss [\d.]+\n{text}: bits_per_byte [\d.]+\n\Z")
         self.assertEqual((RUN / "report.json").read_text(), recorded)
 
+    def test_tasks_from_files(self):
+        recorded = json.loads((RUN / "report.json").read_text())
+        self.addCleanup((RUN / "report.json").write_text, json.dumps(recorded))
+        data = pathlib.Path(FOLDER.name) / "data"
+        (data / "eval_tasks").mkdir(parents=True)
+        row = {"query": "the cat", "choices": ["sat on a mat", "naïve 😀"], "gold": 0}
+        rows = [row | {"query": f"the {animal}"} for animal in ("cat", "dogs", "hills")]
+        (data / "eval_tasks" / "copa.jsonl").write_text("\n".join(map(json.dumps, rows)))
+        with gzip.open(data / "eval_tasks" / "lambada_openai.jsonl.gz", "wt") as file:
+            file.write(json.dumps({"context": "the cat sat on a", "continuation": "mat"}))
+        program = start(f"--workdir={RUN}", "--tasks=core", f"--data={data}", "--limit=2")
+        out, errors = program.communicate(timeout=120)
+        self.assertEqual(program.returncode, 0, errors)
+        self.assertIn("without arc_easy, ", errors)
+        found = json.loads((RUN / "report.json").read_text())
+        self.assertEqual({name: found[name] for name in recorded}, recorded)
+        self.assertEqual(found["base/copa_items"], 2)
+        self.assertIn(f"base/copa {found['base/copa']:.4f} (95%: ", out)
+        mean = (2 * found["base/copa"] - 1 + found["base/lambada_openai"]) / 2
+        self.assertAlmostEqual(found["base/centred_mean"], mean)
+        self.assertIn("over 2 of CORE's tasks: copa, lambada_openai\n", out)
+        told = json.loads((RUN / "evals" / "base" / "core.json").read_text())
+        self.assertEqual(told["tasks"], ["copa", "lambada_openai"])
+        lines = (RUN / "evals" / "base" / "copa.jsonl").read_text().splitlines()
+        self.assertEqual([json.loads(line)["id"] for line in lines], ["0", "1"])
+
     def test_what_is_wrong_is_said_in_one_line(self):
         run = f"--workdir={RUN}"
         cases = {
             (): "no --workdir; give the folder of a run",
             (run, "--tasks=bits_per_bite"): "no task 'bits_per_bite'; did you mean 'bits_per_byte'",
             (run, "--stage=chat"): "the stage 'chat' of",
+            (run, "--tasks=piqa"): "no --data; give the folder of the files that --tasks=piqa",
+            (run, "--tasks=piqa", "--data=no"): "piqa wants the file eval_tasks/piqa.jsonl (or",
             (run, "book.txt"): "unexpected argument 'book.txt'",
         }
         programs = {arguments: start(*arguments) for arguments in cases}

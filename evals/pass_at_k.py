@@ -1,0 +1,42 @@
+"""Programs that a model writes, judged by tests that run in the sandbox of the Python tool."""
+
+import re
+import secrets
+from collections.abc import Callable
+
+_FENCED = re.compile(r"```[^\n`]{0,20}\n(.*?)(?:```|\Z)", re.DOTALL)
+_END = "[DONE]"
+
+
+def pass_at_k(samples: int, passed: int, k: int) -> float:
+    """The chance that one of k programs passes, of which `samples` were tried and `passed` did: the
+    unbiased estimator 1 - C(n - c, k) / C(n, k) (arXiv 2107.03374).
+
+    Raises:
+      ValueError: there are fewer samples than k, or more that passed than there are.
+    """
+    if not 1 <= k <= samples or not 0 <= passed <= samples:
+        raise ValueError(f"no pass@{k} of {passed} right among {samples}")
+    none = 1.0
+    for i in range(k):
+        none *= max(0, samples - passed - i) / (samples - i)
+    return 1.0 - none
+
+
+def program_of(text: str) -> str:
+    """The program in what a model has written: its first fenced block, or all of it up to the
+    mark at which examples end."""
+    fenced = _FENCED.search(text)
+    return (fenced[1] if fenced else text.split(_END)[0]).strip("\n")
+
+
+def passes(run: Callable[[str], str], program: str, tests: str) -> bool:
+    """Whether the tests run to their end after the program.
+
+    Args:
+      run: of the sandbox; what a program printed, and its error.
+    """
+    # Drawn anew, so that no program can print it: what stands behind the tests was reached.
+    reached = secrets.token_hex(16)
+    printed = run(f"{program}\n\n{tests}\n\nprint()\nprint('{reached}')\n")
+    return printed.split("\n")[-1] == reached
