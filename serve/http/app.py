@@ -13,8 +13,8 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from serve.http import inside, labels, page, tokens
 from serve.http import metrics as counting
-from serve.http import tokens
 from serve.http.chat import chat
 from serve.http.completions import complete
 from serve.http.connection import ClientGone, Reply, read_body, while_connected
@@ -49,21 +49,28 @@ def make_app(site: Site) -> ASGIApp:
         _post(site, "/v1/chat/completions", chat),
         _post(site, "/tokenize", tokens.tokenize),
         _post(site, "/detokenize", tokens.detokenize),
+        _get(site, "/page_info", page.page_info),
+        _post(site, "/v1/inside", inside.inside),
+        _post(site, "/v1/labels", labels.label),
     ]
     if (WEB / "index.html").is_file():
         routes.append(Mount("/", _page(StaticFiles(directory=WEB, html=True))))
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        site.thread.start()
+        for one in site.all:
+            one.thread.start()
         yield
-        await site.thread.stop()
+        for one in site.all:
+            await one.thread.stop()
 
     async def unknown(scope: Scope, receive: Receive, send: Send) -> None:
         reply = Reply(send, site.limits.write_seconds)
         site.metrics.requests.labels("other", "404").inc()
         await reply.error(ApiError(404, f"There is no {scope['path'][:100]} here.", "unknown_url"))
 
+    site.metrics.texts.set_function(lambda: sum(one.thread.held for one in site.all))
+    site.metrics.slots.set(site.limits.slots * len(site.all))
     app = Starlette(routes=routes, lifespan=lifespan)
     app.router.redirect_slashes = False
     app.router.default = _only_http(unknown)
@@ -182,7 +189,8 @@ def _page(files: ASGIApp) -> ASGIApp:
 
 
 async def _health(site: Site, reply: Reply, _: dict[str, str]) -> None:
-    state = site.thread.state
+    states = [one.thread.state for one in site.all]
+    state = next((one for one in states if one is not State.READY), State.READY)
     await reply.json({"status": state.value}, 200 if state is State.READY else 503)
 
 
@@ -191,12 +199,11 @@ async def _metrics(site: Site, reply: Reply, _: dict[str, str]) -> None:
 
 
 async def _models(site: Site, reply: Reply, _: dict[str, str]) -> None:
-    await reply.json({"object": "list", "data": [_described(site)]})
+    await reply.json({"object": "list", "data": list(map(_described, site.all))})
 
 
 async def _model(site: Site, reply: Reply, found: dict[str, str]) -> None:
-    site.check_model(found["name"])
-    await reply.json(_described(site))
+    await reply.json(_described(site.of(found["name"])))
 
 
 async def _tokenizer_info(site: Site, reply: Reply, _: dict[str, str]) -> None:

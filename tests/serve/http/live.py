@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import http.client
 import json
+import pathlib
 import socket
 import threading
 import time
@@ -16,6 +17,7 @@ from data.conversations import END
 from model.sharding import make_mesh
 from serve.engine import Engine
 from serve.http.engine_thread import EngineThread, Served
+from serve.http.label_folder import LabelFolder
 from serve.http.limits import Limits
 from serve.http.metrics import new_metrics
 from serve.http.server import make_server
@@ -73,24 +75,42 @@ class Live:
 
 
 @contextlib.contextmanager
-def live(make: Callable[[], object], tools=(), key: str = "", **limits) -> Iterator[Live]:
+def live(
+    make: Callable[[], object],
+    tools=(),
+    key: str = "",
+    labels: pathlib.Path | None = None,
+    others: dict[str, Callable[[], object]] | None = None,
+    **limits,
+) -> Iterator[Live]:
     """Serves until the end of the `with`.
 
     Args:
         make: gives the engine.
+        labels: the folder of labels.
+        others: further models by name.
         limits: see serve.http.limits.
     """
     bounds = Limits(**{"slots": 4, "read_seconds": 5.0, "drain_seconds": 10.0} | limits)
     metrics = new_metrics()
     thread = EngineThread(lambda: Served(make(), tuple(tools)), bounds, metrics)
+
+    def other(name: str, make: Callable[[], object]) -> Site:
+        further = EngineThread(lambda: Served(make()), bounds, metrics)
+        return Site(name, 1, further, metrics, bounds)
+
     hosts = () if key else ("localhost", "127.0.0.1", "[::1]")
-    site = Site(MODEL, 1, thread, metrics, bounds, hosts, key)
+    folder = None if labels is None else LabelFolder(labels)
+    rest = tuple(other(*pair) for pair in (others or {}).items())
+    site = Site(MODEL, 1, thread, metrics, bounds, hosts, key, folder, rest)
     server = make_server(site)
     listening = socket.create_server(("127.0.0.1", 0))
     running = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     running.start()
     found = Live(listening.getsockname()[1], site, server, running)
-    found.until(lambda: thread.state.value != "loading" and server.started, 300)
+    found.until(
+        lambda: server.started and all(one.thread.state.value != "loading" for one in site.all), 300
+    )
     try:
         yield found
     finally:
