@@ -38,7 +38,7 @@ export function make() {
     el(
       "p",
       { class: "hint" },
-      "What would follow each token if the model ended after a layer; the last row is what it says.",
+      "What would follow each token if the model ended after a layer; the first row is what it says.",
     ),
     lens,
   );

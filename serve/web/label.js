@@ -17,7 +17,7 @@ export function make() {
   let answers = [];
   let running = null;
   const prompt = el("textarea", { rows: 2 });
-  const ideal = el("textarea", { rows: 4 });
+  const ideal = el("textarea", { rows: 4, name: "ideal" });
   const sample = button(`Sample ${ANSWERS} answers`, draw);
   const saveIdeal = button("Save the answer", keepIdeal, { class: "primary" });
   const saveRanking = button("Save the ranking", keepRanking, { class: "primary", disabled: true });

@@ -82,15 +82,22 @@ function settings() {
   models.append(...(server.info?.models ?? []).map((one) => el("option", {}, one.id)));
   const secret = el("input", { type: "password", autocomplete: "off", spellcheck: "false" });
   secret.value = key.get();
-  secret.addEventListener("change", () => {
-    key.set(secret.value.trim());
-    start();
-  });
+  // The browser's own name for whose key it is; without one it finds the form wanting.
+  const whose = el("input", { autocomplete: "username", value: "server", hidden: true });
   const fields = el(
-    "div",
-    { class: "menu" },
+    "form",
+    {
+      class: "menu",
+      onsubmit: (event) => {
+        event.preventDefault();
+        key.set(secret.value.trim());
+        start();
+      },
+    },
     models.children.length > 1 ? field("Model", models) : null,
+    whose,
     field("Key of the server", secret),
+    el("div", { class: "row" }, el("button", { type: "submit" }, "Use this key")),
     el("p", { class: "hint" }, "Kept until this tab is closed."),
   );
   const name = el("summary", {}, server.model ?? "Settings");

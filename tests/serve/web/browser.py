@@ -8,6 +8,7 @@ import os
 import pathlib
 import shutil
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -28,7 +29,15 @@ _KEYS = {
     "ArrowUp": ("", 38), "ArrowRight": ("", 39), "ArrowDown": ("", 40), "Home": ("", 36),
     "End": ("", 35), " ": (" ", 32),
 }  # fmt: skip
-_SECONDS = 20
+_SECONDS = 30
+# The browser reads descriptor 3 and writes 4, whatever numbers the pipes have here.
+_START = """
+import fcntl, os, sys
+ends = [fcntl.fcntl(int(end), fcntl.F_DUPFD_CLOEXEC, 10) for end in sys.argv[1:3]]
+os.dup2(ends[0], 3)
+os.dup2(ends[1], 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
 
 
 def find() -> str | None:
@@ -45,9 +54,8 @@ def opened(program: str) -> Iterator["Browser"]:
         flags = [*_FLAGS, f"--user-data-dir={profile}"]
         if os.geteuid() == 0:
             flags.append("--no-sandbox")  # of the browser: it has none for this user
-        # The browser reads descriptor 3 and writes 4.
         process = subprocess.Popen(
-            ["/bin/sh", "-c", f'exec "$0" "$@" 3<&{to_browser} 4>&{to_us}', program, *flags],
+            [sys.executable, "-c", _START, str(to_browser), str(to_us), program, *flags],
             pass_fds=(to_browser, to_us),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -141,7 +149,7 @@ class Browser:
         elif message["method"] == "Runtime.exceptionThrown":
             details = params["exceptionDetails"]
             self.complaints.append(details.get("exception", details).get("description", "?"))
-        elif message["method"] == "Log.entryAdded":
+        elif message["method"] == "Log.entryAdded" and params["entry"]["level"] != "verbose":
             self.complaints.append(params["entry"]["text"])
 
     # --- what a person does -------------------------------------------------------------------
@@ -152,11 +160,12 @@ class Browser:
         self.send("Page.navigate", url=url)
         self.until("document.readyState === 'complete'")
 
-    def click(self, selector: str) -> None:
-        """The middle of an element that can be seen."""
+    def click(self, selector: str, text: str = "") -> None:
+        """The middle of the first such element with this in its text, which must be visible."""
         place = self.js(
             f"""(() => {{
-              const found = document.querySelector({json.dumps(selector)});
+              const found = [...document.querySelectorAll({json.dumps(selector)})].find(
+                (one) => one.textContent.includes({json.dumps(text)}));
               if (!found) return null;
               found.scrollIntoView({{ block: "center", inline: "center", behavior: "instant" }});
               const box = found.getBoundingClientRect();
@@ -166,7 +175,7 @@ class Browser:
             }})()"""
         )
         if place is None:
-            raise AssertionError(f"{selector} cannot be clicked")
+            raise AssertionError(f"{selector} {text!r} cannot be clicked")
         for kind in ("mousePressed", "mouseReleased"):
             self.send(
                 "Input.dispatchMouseEvent",
@@ -215,7 +224,7 @@ class Browser:
                 raise AssertionError(
                     f"{condition} does not come true; the page: {self.text('body')}"
                 )
-            time.sleep(0.02)
+            time.sleep(0.05)
 
     def look(self, width: int, height: int, scheme: str = "light", phone: bool = False) -> None:
         """The window's size in CSS pixels and the colours that its user likes."""
