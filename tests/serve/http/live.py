@@ -14,6 +14,7 @@ import jax
 import numpy as np
 
 from data.conversations import END
+from model.inside import Inside
 from model.sharding import make_mesh
 from serve.engine import Engine
 from serve.http.engine_thread import EngineThread, Served
@@ -29,6 +30,8 @@ from tests.serve.scripted import Scripted
 
 MODEL = "small-chat"
 CONTEXT = 256
+# Of the scripted model.
+LAYERS, HEADS = 2, 4
 
 
 @dataclasses.dataclass
@@ -145,6 +148,16 @@ class Slow(Scripted):
         T = len(tokens) - 1
         nothing = Top(np.zeros((T, 20), np.int32), np.full((T, 20), -1.0, np.float32))
         return Scores(np.full(T, -0.5, np.float32), nothing)
+
+    def inside(self, tokens: np.ndarray) -> Inside:
+        """Made up, in the shapes of a real model's: attention is random, and every layer says each
+        token again."""
+        T = len(tokens)
+        attention = np.tril(np.random.default_rng(0).random((LAYERS, HEADS, T, T)))
+        attention /= attention.sum(-1, keepdims=True)
+        found = np.tile(np.asarray(tokens)[None, :, None], (LAYERS + 1, 1, 5))
+        log_probs = np.tile(np.log([0.5, 0.2, 0.1, 0.05, 0.01]), (LAYERS + 1, T, 1))
+        return Inside(attention, found, log_probs)
 
     @property
     def writing(self) -> int:

@@ -14,17 +14,15 @@ from absl.testing import absltest
 from data import preferences
 from data.conversations import END
 from evals.matches import read_matches
-from model.inside import Inside
 from serve.scores import Scores
 from serve.slots import Top
 from serve.tools.tool import Tool
-from tests.serve.http.live import MODEL, Slow, live
+from tests.serve.http.live import HEADS, LAYERS, MODEL, Slow, live
 from tests.serve.scripted import call
 from tests.serve.web import browser
 
 PROGRAM = browser.find()
 OTHER = "the-other"
-LAYERS, HEADS = 2, 4
 EVIL = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script><b>bold</b>'
 RUN = Tool(
     {"type": "function", "function": {"name": "python", "description": "Runs Python.",
@@ -50,7 +48,7 @@ LOOKS = {
 
 class Engine(Slow):
     """By a script: answers to "draw" differ by the seed, and what follows a text is hostile. What
-    is likely and what goes on inside is made up, in the shapes of a real model's."""
+    is likely is made up."""
 
     def submit(self, request):
         self._seed = request.seed
@@ -75,14 +73,6 @@ class Engine(Slow):
         found = np.array([self._top(place) for place in range(1, len(tokens))]).reshape(-1, 20, 2)
         log_probs = np.full(len(tokens) - 1, -1.5, np.float32)
         return Scores(log_probs, Top(found[..., 0].astype(np.int32), found[..., 1]))
-
-    def inside(self, tokens):
-        T = len(tokens)
-        attention = np.tril(np.random.default_rng(0).random((LAYERS, HEADS, T, T)))
-        attention /= attention.sum(-1, keepdims=True)
-        found = np.tile(np.asarray(tokens)[None, :, None], (LAYERS + 1, 1, 5))
-        log_probs = np.tile(np.log([0.5, 0.2, 0.1, 0.05, 0.01]), (LAYERS + 1, T, 1))
-        return Inside(attention, found, log_probs)
 
 
 def setUpModule():
