@@ -2,15 +2,13 @@
 
 import contextlib
 import hmac
-import pathlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from absl import logging
 from starlette.applications import Starlette
-from starlette.routing import Mount, Route
-from starlette.staticfiles import StaticFiles
+from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serve.http import inside, labels, page, tokens
@@ -23,16 +21,6 @@ from serve.http.errors import ApiError
 from serve.http.fields import parse
 from serve.http.site import Site
 
-WEB = pathlib.Path(__file__).parents[1] / "web"
-# Open to those who have no key: whether the server lives says nothing of what it does.
-_OPEN = ("/health",)
-# A page may load and ask for nothing but what this server has.
-_PAGE_HEADERS = [
-    (b"content-security-policy", b"default-src 'self'; base-uri 'none'; frame-ancestors 'none'"),
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-]
-
 Answer = Callable[[Site, dict[str, Any], Reply], Awaitable[None]]
 Look = Callable[[Site, Reply, dict[str, str]], Awaitable[None]]
 
@@ -40,7 +28,8 @@ Look = Callable[[Site, Reply, dict[str, str]], Awaitable[None]]
 def make_app(site: Site) -> ASGIApp:
     """The whole server as an ASGI application, which starts and stops the engine's thread."""
     routes = [
-        _get(site, "/health", _health),
+        # Open to those who have no key: whether the server lives says nothing of what it does.
+        _get(site, "/health", _health, is_open=True),
         _get(site, "/metrics", _metrics),
         _get(site, "/v1/models", _models),
         _get(site, "/v1/models/{name:path}", _model),
@@ -53,8 +42,7 @@ def make_app(site: Site) -> ASGIApp:
         _post(site, "/v1/inside", inside.inside),
         _post(site, "/v1/labels", labels.label),
     ]
-    if (WEB / "index.html").is_file():
-        routes.append(Mount("/", _page(StaticFiles(directory=WEB, html=True))))
+    routes += [_get(site, path, look, is_open=True) for path, look in page.files().items()]
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -89,8 +77,11 @@ class _Endpoint:
     """One route: from the request to its answer or its error. An object rather than a function,
     since Starlette takes functions for another kind of endpoint."""
 
-    def __init__(self, site: Site, path: str, answer: Answer | None, look: Look | None) -> None:
+    def __init__(
+        self, site: Site, path: str, answer: Answer | None, look: Look | None, is_open: bool
+    ) -> None:
         self._site, self._path, self._answer, self._look = site, path, answer, look
+        self._is_open = is_open
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         site, begun = self._site, time.monotonic()
@@ -118,7 +109,7 @@ class _Endpoint:
         if scope["method"] not in allowed:
             headers = {"Allow": ", ".join(allowed), "Connection": "close"}
             raise ApiError(405, f"{self._path} takes {allowed[0]}.", "wrong_method", None, headers)
-        if self._path not in _OPEN:
+        if not self._is_open:
             check_key(self._site, scope)
         if self._look is not None:
             await self._look(self._site, reply, scope.get("path_params", {}))
@@ -127,12 +118,12 @@ class _Endpoint:
         await while_connected(receive, self._answer(self._site, body, reply))
 
 
-def _get(site: Site, path: str, look: Look) -> Route:
-    return Route(path, _Endpoint(site, path, None, look))
+def _get(site: Site, path: str, look: Look, is_open: bool = False) -> Route:
+    return Route(path, _Endpoint(site, path, None, look, is_open))
 
 
 def _post(site: Site, path: str, answer: Answer) -> Route:
-    return Route(path, _Endpoint(site, path, answer, None))
+    return Route(path, _Endpoint(site, path, answer, None, False))
 
 
 def check_key(site: Site, scope: Scope) -> None:
@@ -172,20 +163,6 @@ def check_origin(site: Site, scope: Scope) -> None:
 def _name_of(host: str) -> str:
     """A Host header without its port."""
     return host.partition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0]
-
-
-def _page(files: ASGIApp) -> ASGIApp:
-    """Static files; whatever they are, they may use nothing from elsewhere."""
-
-    async def page(scope: Scope, receive: Receive, send: Send) -> None:
-        async def with_headers(message: dict[str, Any]) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *_PAGE_HEADERS]
-            await send(message)
-
-        await files(scope, receive, with_headers)
-
-    return page
 
 
 async def _health(site: Site, reply: Reply, _: dict[str, str]) -> None:

@@ -123,7 +123,7 @@ export function make() {
     el(
       "p",
       { class: "hint" },
-      "The darker a token, the less it was expected. Select one to see what the model would have " +
+      "The deeper a token's colour, the less it was expected. Select one to see what the model would have " +
         "put after it, then one of those to go on from there.",
     ),
     row.element,

@@ -39,14 +39,14 @@ class InsideTest(absltest.TestCase):
     def test_the_last_layer_says_what_completions_say(self):
         ids = small_model.tokenizer().encode(TEXT).tolist()
         lens = SERVER.post("/v1/inside", {"prompt": TEXT})[1]["lens"][-1]
-        body = {"prompt": ids, "echo": True, "logprobs": 5, "max_tokens": 1, "temperature": 0}
+        body = {"prompt": ids, "echo": True, "logprobs": 5, "max_tokens": 0}
         body["return_token_ids"] = True
         found = SERVER.post("/v1/completions", body)[1]["choices"][0]["logprobs"]
-        self.assertEqual(found["token_ids"][:-1], ids)
+        self.assertEqual(found["token_ids"], ids)
         data = [list(small_model.tokenizer().token_bytes(id)) for id in found["token_ids"]]
         self.assertEqual(found["token_bytes"], data)
         self.assertEmpty(found["top_tokens"][0])
-        for shown, listed in zip(lens, found["top_tokens"][1:], strict=True):
+        for shown, listed in zip(lens[:-1], found["top_tokens"][1:], strict=True):
             self.assertEqual([one["id"] for one in shown], [one["id"] for one in listed])
             got = [one["probability"] for one in shown]
             np.testing.assert_allclose(got, np.exp([x["logprob"] for x in listed]), atol=1e-4)
@@ -94,7 +94,9 @@ class TwoModelsTest(absltest.TestCase):
                 status, content = SERVER.get(f"/{name}")
                 self.assertEqual(status, 200)
                 self.assertNotEmpty(content)
-        self.assertEqual(SERVER.get("/nothing.js")[0], 404)
+        for path in ("/nothing.js", "/../api.py", "/%2e%2e/api.py", "/web/main.js"):
+            self.assertEqual(SERVER.get(path)[1]["error"]["code"], "unknown_url")
+        self.assertEqual(SERVER.post("/main.js", {})[1]["error"]["code"], "wrong_method")
 
     def test_a_key_is_needed_for_all_but_the_page(self):
         with live(lambda: Slow({}), key="k", labels=pathlib.Path(tempfile.gettempdir())) as server:
