@@ -109,6 +109,19 @@ def cached_attention(
 
 
 def _xla(query: Array, key: Array, value: Array, segment_ids: Array | None) -> Array:
+    return _weighted(_weights(query, key, segment_ids), value)
+
+
+def attention_and_weights(query: Array, key: Array, value: Array) -> tuple[Array, Array]:
+    """`attention` by the reference backend, and the weights [B, H, T, T] float32 with which each
+    token (third axis) reads each other; a row sums to 1."""
+    weights = _weights(query, key, None)
+    B, _, _, T, _ = weights.shape
+    return _weighted(weights, value), weights.reshape(B, -1, T, T)
+
+
+def _weights(query: Array, key: Array, segment_ids: Array | None) -> Array:
+    """[B, K, H / K, T, T] float32."""
     B, H, T, head_dim = query.shape
     K = key.shape[1]
     visible = jnp.tril(jnp.ones((T, T), bool))
@@ -116,9 +129,14 @@ def _xla(query: Array, key: Array, value: Array, segment_ids: Array | None) -> A
         same = segment_ids[:, :, None] == segment_ids[:, None, :]  # [B, T, T]
         visible = visible & same[:, None, None]
     scores = _scores(query.reshape(B, K, H // K, T, head_dim), key)
-    scores = jnp.where(visible, scores * head_dim**-0.5, _MASKED)
-    weights = jax.nn.softmax(scores, axis=-1).astype(value.dtype)
-    return jnp.einsum("bkgts,bksd->bkgtd", weights, value).reshape(B, H, T, head_dim)
+    return jax.nn.softmax(jnp.where(visible, scores * head_dim**-0.5, _MASKED), axis=-1)
+
+
+def _weighted(weights: Array, value: Array) -> Array:
+    """[B, K, H / K, T, T] and [B, K, T, head_dim] -> [B, H, T, head_dim]."""
+    B, _, _, T, _ = weights.shape
+    out = jnp.einsum("bkgts,bksd->bkgtd", weights.astype(value.dtype), value)
+    return out.reshape(B, -1, T, value.shape[-1])
 
 
 def _scores(grouped: Array, key: Array) -> Array:

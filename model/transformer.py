@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from model import layers
-from model.attention import attention, cached_attention
+from model.attention import attention, attention_and_weights, cached_attention
 from model.config import ModelConfig
 from model.parameters import unembedding
 from model.sharding import constrain
@@ -112,6 +112,33 @@ def hidden_states_cached(
             new.append(cached)
         cache = new
     return layers.norm(params["norm"], x, config), cache
+
+
+def layer_states(params: dict[str, Any], config: ModelConfig, tokens: Array) -> tuple[Array, Array]:
+    """What passes from layer to layer, of tokens [B, T] int32, and how each layer attends.
+
+    Returns:
+      [L + 1, B, T, D] in config.dtype, before any norm: of the embedding, then after each layer;
+      the norm of the last is what `hidden_states` gives. And [L, B, H, T, T] float32: how much
+      each token (fourth axis) reads from each, by head.
+    """
+    positions = jnp.arange(tokens.shape[1])
+    first = _embed(params, config, tokens, positions)
+    rotary = _rotary(config, positions[None])
+
+    def layer(x: Array, weights: dict[str, Any]) -> tuple[Array, tuple[Array, Array]]:
+        x, seen = _layer(weights, config, x, rotary, attention_and_weights)
+        return x, (x, seen)
+
+    if config.scan:
+        _, (states, seen) = jax.lax.scan(layer, first, params["layers"])
+    else:
+        x, found = first, []
+        for weights in unstacked(params, config)["layers"]:
+            x, state = layer(x, weights)
+            found.append(state)
+        states, seen = (jnp.stack(parts) for parts in zip(*found, strict=True))
+    return jnp.concatenate([first[None], states]), seen
 
 
 def logits(params: dict[str, Any], hidden: Array) -> Array:

@@ -3,10 +3,15 @@
     python -m serve.api --workdir=runs/laptop --port=8000
     python -m serve.api --workdir=runs/laptop --tools=python,search
     python -m serve.api --workdir=runs/laptop --stage=base
+    python -m serve.api --workdir=runs/laptop --compare=sft
 
 Routes: /v1/models, /v1/completions (with echo and logprobs), /v1/chat/completions (streaming,
-tools, JSON schemas), /tokenize, /detokenize, /tokenizer_info, /health (503 until the model is
-loaded) and /metrics for Prometheus.
+tools, JSON schemas), /v1/inside (attention and logit lens of a short text), /v1/labels (answers
+written or ranked, kept as JSON Lines), /tokenize, /detokenize, /tokenizer_info, /page_info, /health
+(503 until the model is loaded) and /metrics for Prometheus.
+
+At / is a web page to chat, complete, look at tokens, next tokens and the model's inside, compare
+two stages (--compare) and label answers (kept in --labels). It needs nothing from elsewhere.
 
     curl localhost:8000/v1/chat/completions -d '{"messages":[{"role":"user","content":"Hello"}]}'
 
@@ -16,6 +21,7 @@ ends at once.
 """
 
 import dataclasses
+import functools
 import os
 import pathlib
 import re
@@ -28,6 +34,7 @@ from absl import app, flags, logging
 from data.errors import InputError, one_line_errors
 from serve.engine import Engine
 from serve.http.engine_thread import EngineThread, Served
+from serve.http.label_folder import LabelFolder
 from serve.http.limits import Limits
 from serve.http.metrics import new_metrics
 from serve.http.server import make_server
@@ -35,6 +42,7 @@ from serve.http.site import Site
 from serve.load import load, read_config
 from serve.terminal import say
 from serve.tools.resolve import resolve
+from serve.tools.tool import Tool
 
 _DEFAULT = Limits()
 WORKDIR = flags.DEFINE_string("workdir", None, "The run's folder.")
@@ -52,6 +60,12 @@ TOOLS = flags.DEFINE_list(
 )
 DOCUMENTS = flags.DEFINE_string(
     "documents", "", "What to search: a folder, file or glob. Default: what the run was trained on."
+)
+COMPARE = flags.DEFINE_string(
+    "compare", None, "A further stage of the run to serve, beside which the first is voted on."
+)
+LABELS = flags.DEFINE_string(
+    "labels", None, 'The folder that labels and votes go to; "": none. Default: WORKDIR/labels.'
 )
 SLOTS = flags.DEFINE_integer("slots", _DEFAULT.slots, "Texts written at a time.")
 QUEUE = flags.DEFINE_integer(
@@ -95,12 +109,14 @@ def main(argv: list[str]) -> None:
     with one_line_errors():
         limits = _checked(argv)
         config = read_config(WORKDIR.value, STAGE.value)
+        if COMPARE.value is not None:
+            read_config(WORKDIR.value, COMPARE.value)
         tools = tuple(resolve(TOOLS.value, WORKDIR.value, config, DOCUMENTS.value))
         for tool in tools:
             say(tool.about)
 
-        def make() -> Served:
-            trained = load(WORKDIR.value, STAGE.value)
+        def make(stage: str, tools: tuple[Tool, ...]) -> Served:
+            trained = load(WORKDIR.value, stage)
             if CONTEXT.value is not None and CONTEXT.value > trained.architecture.context:
                 raise InputError(
                     f"--context is {CONTEXT.value}, but the model's is "
@@ -115,15 +131,25 @@ def main(argv: list[str]) -> None:
                 steps=_STEPS,
             )
             engine.warm_up()
-            say(f"{WORKDIR.value}: the model of the stage {STAGE.value}, step {trained.step}")
+            say(f"{WORKDIR.value}: the model of the stage {stage}, step {trained.step}")
             return Served(engine, tools)
 
-        serve(make, limits, _name())
+        made = {_name(STAGE.value): functools.partial(make, STAGE.value, tools)}
+        if COMPARE.value is not None:
+            name = f"{_folder()}-{COMPARE.value}"
+            if name in made:
+                raise InputError(f"--model_name is {name}, which is what --compare is called")
+            made[name] = functools.partial(make, COMPARE.value, ())
+        folder = f"{WORKDIR.value}/labels" if LABELS.value is None else LABELS.value
+        serve(made, limits, LabelFolder(folder) if folder else None)
 
 
-def _name() -> str:
-    folder = pathlib.Path(WORKDIR.value).resolve().name
-    return MODEL_NAME.value or f"{folder}-{STAGE.value}"
+def _folder() -> str:
+    return pathlib.Path(WORKDIR.value).resolve().name
+
+
+def _name(stage: str) -> str:
+    return MODEL_NAME.value or f"{_folder()}-{stage}"
 
 
 def _checked(argv: list[str]) -> Limits:
@@ -136,6 +162,8 @@ def _checked(argv: list[str]) -> Limits:
         raise InputError(f"--port is {PORT.value}; it must be between 0 and 65535")
     if CONTEXT.value is not None and CONTEXT.value < 2:
         raise InputError(f"--context is {CONTEXT.value}; it must be at least 2")
+    if COMPARE.value in (STAGE.value, ""):
+        raise InputError(f"--compare is {COMPARE.value!r}; name a stage other than --stage")
     limits = Limits(**{f.name: flags.FLAGS[f.name].value for f in dataclasses.fields(Limits)})
     for name, value in dataclasses.asdict(limits).items():
         least = 0 if name in ("queue", "max_tokens", "drain_seconds") else 1
@@ -156,30 +184,39 @@ def key() -> str:
     return value
 
 
-def serve(make: Callable[[], Served], limits: Limits, model: str) -> None:
+def serve(
+    made: dict[str, Callable[[], Served]], limits: Limits, labels: LabelFolder | None = None
+) -> None:
     """Serves until a signal comes.
 
     Args:
-        make: loads what is to be served.
+        made: names of models, the main one first, and what loads each.
+        labels: where to keep them; None: nowhere.
 
     Raises:
-        InputError: the port is taken, or `make` raised it.
+        InputError: the port is taken, or something in `made` raised it.
     """
     listening = _listen(HOST.value, PORT.value)
     metrics = new_metrics()
-    thread = EngineThread(make, limits, metrics)
+    threads = {name: EngineThread(make, limits, metrics) for name, make in made.items()}
     loopback = HOST.value in _LOOPBACK
     # Others may call a server that others can reach by any name, but then should need a key.
     hosts = ("localhost", "127.0.0.1", "[::1]") if loopback and not key() else ()
-    site = Site(model, int(time.time()), thread, metrics, limits, hosts, key())
+    created = int(time.time())
+    model, *rest = threads
+    others = tuple(Site(name, created, threads[name], metrics, limits) for name in rest)
+    site = Site(model, created, threads[model], metrics, limits, hosts, key(), labels, others)
     server = make_server(site)
     host, port = listening.getsockname()[:2]
-    say(f"listening on http://{f'[{host}]' if ':' in host else host}:{port}/v1 as {model}")
+    address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    say(f"listening on {address}/v1 as {model}")
+    say(f"a page to use it: {address}/")
     if not loopback and not site.key:
         say("anybody who can reach this machine can use the model: consider --api_key")
     server.run(sockets=[listening])
-    if thread.served is None and thread.error is not None:
-        raise thread.error
+    for thread in threads.values():
+        if thread.served is None and thread.error is not None:
+            raise thread.error
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -30,6 +30,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from data.encoding import Tokenizer
 from data.errors import InputError
 from model.config import ModelConfig
+from model.inside import Inside, inside
 from model.parameters import parameters
 from model.quantize import is_quantized, quantized_declarations
 from model.sampling import Sampling, check_sampling
@@ -40,6 +41,8 @@ from serve.load import decoding_mesh
 from serve.scores import Scores
 from serve.slots import STOPS, TOP, Limits, Rows, Slots, Top, Written
 
+# How many of the most likely tokens each layer shows when it is looked into.
+_LENS = 5
 # Prompts are read in pieces of a power of two tokens between these.
 _SMALLEST_PIECE, _LARGEST_PIECE = 16, 256
 
@@ -395,6 +398,24 @@ class Engine:
             found = jax.device_get(self._compiled.score(self._params, *rows))
         return jax.tree.map(lambda x: x[0, : T - 1], found)
 
+    def inside(self, tokens: np.ndarray) -> Inside:
+        """What happens in the model as it reads tokens [T]: see model.inside.
+
+        Raises:
+          InputError: there are more tokens than the context holds, or an id is no token.
+        """
+        T = len(tokens)
+        if T > self.length:
+            raise InputError(
+                f"the text is {T} tokens long and the model's context {self.length}: shorten it"
+            )
+        self._check_ids(tokens)
+        with jax.set_mesh(self._mesh):
+            row = jax.device_put(scoring.padded(tokens, self.length)[0], self._whole)
+            found = jax.device_get(self._compiled.inside(self._params, row))
+        # The padding comes after the text, which therefore does not see it.
+        return Inside(found.attention[:, :, :T, :T], found.tokens[:, :T], found.log_probs[:, :T])
+
     def _hand_out(
         self, tokens: np.ndarray, log_probs: np.ndarray, valid: np.ndarray
     ) -> list[Completion]:
@@ -539,7 +560,7 @@ class Engine:
 class _Compiled(NamedTuple):
     """prepare: parameters -> parameters as the others take them; insert, choose_again, advance and
     copy: see serve.slots, with parameters before slots where they need them; score: see
-    serve.scores."""
+    serve.scores; inside: see model.inside."""
 
     prepare: Callable
     insert: Callable
@@ -547,6 +568,7 @@ class _Compiled(NamedTuple):
     advance: Callable
     copy: Callable
     score: Callable
+    inside: Callable
 
 
 @functools.cache
@@ -589,6 +611,7 @@ def _compiled(config: ModelConfig, vocab_size: int, steps: int, mesh: Mesh) -> _
         advance=jax.jit(advance, donate_argnums=1),
         copy=jax.jit(copy, donate_argnums=0),
         score=jax.jit(score),
+        inside=jax.jit(lambda params, row: inside(params, config, row, vocab_size, _LENS)),
     )
 
 

@@ -2,19 +2,17 @@
 
 import contextlib
 import hmac
-import pathlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from absl import logging
 from starlette.applications import Starlette
-from starlette.routing import Mount, Route
-from starlette.staticfiles import StaticFiles
+from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from serve.http import inside, labels, page, tokens
 from serve.http import metrics as counting
-from serve.http import tokens
 from serve.http.chat import chat
 from serve.http.completions import complete
 from serve.http.connection import ClientGone, Reply, read_body, while_connected
@@ -23,16 +21,6 @@ from serve.http.errors import ApiError
 from serve.http.fields import parse
 from serve.http.site import Site
 
-WEB = pathlib.Path(__file__).parents[1] / "web"
-# Open to those who have no key: whether the server lives says nothing of what it does.
-_OPEN = ("/health",)
-# A page may load and ask for nothing but what this server has.
-_PAGE_HEADERS = [
-    (b"content-security-policy", b"default-src 'self'; base-uri 'none'; frame-ancestors 'none'"),
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-]
-
 Answer = Callable[[Site, dict[str, Any], Reply], Awaitable[None]]
 Look = Callable[[Site, Reply, dict[str, str]], Awaitable[None]]
 
@@ -40,7 +28,8 @@ Look = Callable[[Site, Reply, dict[str, str]], Awaitable[None]]
 def make_app(site: Site) -> ASGIApp:
     """The whole server as an ASGI application, which starts and stops the engine's thread."""
     routes = [
-        _get(site, "/health", _health),
+        # Open to those who have no key: whether the server lives says nothing of what it does.
+        _get(site, "/health", _health, is_open=True),
         _get(site, "/metrics", _metrics),
         _get(site, "/v1/models", _models),
         _get(site, "/v1/models/{name:path}", _model),
@@ -49,21 +38,27 @@ def make_app(site: Site) -> ASGIApp:
         _post(site, "/v1/chat/completions", chat),
         _post(site, "/tokenize", tokens.tokenize),
         _post(site, "/detokenize", tokens.detokenize),
+        _get(site, "/page_info", page.page_info),
+        _post(site, "/v1/inside", inside.inside),
+        _post(site, "/v1/labels", labels.label),
     ]
-    if (WEB / "index.html").is_file():
-        routes.append(Mount("/", _page(StaticFiles(directory=WEB, html=True))))
+    routes += [_get(site, path, look, is_open=True) for path, look in page.files().items()]
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        site.thread.start()
+        for one in site.all:
+            one.thread.start()
         yield
-        await site.thread.stop()
+        for one in site.all:
+            await one.thread.stop()
 
     async def unknown(scope: Scope, receive: Receive, send: Send) -> None:
         reply = Reply(send, site.limits.write_seconds)
         site.metrics.requests.labels("other", "404").inc()
         await reply.error(ApiError(404, f"There is no {scope['path'][:100]} here.", "unknown_url"))
 
+    site.metrics.texts.set_function(lambda: sum(one.thread.held for one in site.all))
+    site.metrics.slots.set(site.limits.slots * len(site.all))
     app = Starlette(routes=routes, lifespan=lifespan)
     app.router.redirect_slashes = False
     app.router.default = _only_http(unknown)
@@ -82,8 +77,11 @@ class _Endpoint:
     """One route: from the request to its answer or its error. An object rather than a function,
     since Starlette takes functions for another kind of endpoint."""
 
-    def __init__(self, site: Site, path: str, answer: Answer | None, look: Look | None) -> None:
+    def __init__(
+        self, site: Site, path: str, answer: Answer | None, look: Look | None, is_open: bool
+    ) -> None:
         self._site, self._path, self._answer, self._look = site, path, answer, look
+        self._is_open = is_open
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         site, begun = self._site, time.monotonic()
@@ -111,7 +109,7 @@ class _Endpoint:
         if scope["method"] not in allowed:
             headers = {"Allow": ", ".join(allowed), "Connection": "close"}
             raise ApiError(405, f"{self._path} takes {allowed[0]}.", "wrong_method", None, headers)
-        if self._path not in _OPEN:
+        if not self._is_open:
             check_key(self._site, scope)
         if self._look is not None:
             await self._look(self._site, reply, scope.get("path_params", {}))
@@ -120,12 +118,12 @@ class _Endpoint:
         await while_connected(receive, self._answer(self._site, body, reply))
 
 
-def _get(site: Site, path: str, look: Look) -> Route:
-    return Route(path, _Endpoint(site, path, None, look))
+def _get(site: Site, path: str, look: Look, is_open: bool = False) -> Route:
+    return Route(path, _Endpoint(site, path, None, look, is_open))
 
 
 def _post(site: Site, path: str, answer: Answer) -> Route:
-    return Route(path, _Endpoint(site, path, answer, None))
+    return Route(path, _Endpoint(site, path, answer, None, False))
 
 
 def check_key(site: Site, scope: Scope) -> None:
@@ -167,22 +165,9 @@ def _name_of(host: str) -> str:
     return host.partition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0]
 
 
-def _page(files: ASGIApp) -> ASGIApp:
-    """Static files; whatever they are, they may use nothing from elsewhere."""
-
-    async def page(scope: Scope, receive: Receive, send: Send) -> None:
-        async def with_headers(message: dict[str, Any]) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *_PAGE_HEADERS]
-            await send(message)
-
-        await files(scope, receive, with_headers)
-
-    return page
-
-
 async def _health(site: Site, reply: Reply, _: dict[str, str]) -> None:
-    state = site.thread.state
+    states = [one.thread.state for one in site.all]
+    state = next((one for one in states if one is not State.READY), State.READY)
     await reply.json({"status": state.value}, 200 if state is State.READY else 503)
 
 
@@ -191,12 +176,11 @@ async def _metrics(site: Site, reply: Reply, _: dict[str, str]) -> None:
 
 
 async def _models(site: Site, reply: Reply, _: dict[str, str]) -> None:
-    await reply.json({"object": "list", "data": [_described(site)]})
+    await reply.json({"object": "list", "data": list(map(_described, site.all))})
 
 
 async def _model(site: Site, reply: Reply, found: dict[str, str]) -> None:
-    site.check_model(found["name"])
-    await reply.json(_described(site))
+    await reply.json(_described(site.of(found["name"])))
 
 
 async def _tokenizer_info(site: Site, reply: Reply, _: dict[str, str]) -> None:

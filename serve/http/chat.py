@@ -57,7 +57,7 @@ async def chat(site: Site, body: dict[str, Any], reply: Reply) -> None:
         ApiError: a field is wrong, or too much waits.
     """
     begun = time.monotonic()
-    site.check_model(fields.text(body, "model"))
+    site = site.of(fields.text(body, "model"))
     served = site.thread.ready()
     asked = await asyncio.to_thread(_read, site, served, body)
     head = {

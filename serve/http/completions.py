@@ -2,7 +2,9 @@
 
 A prompt is a string, a list of token ids, or a list of either. With `echo` the prompt stands before
 what is written; with `logprobs` too, every token of the prompt has its log-probability, which is
-how evaluation harnesses score given answers.
+how evaluation harnesses score given answers. Names of tokens may be the same for several; with
+`return_token_ids`, `logprobs` also holds `token_ids`, `token_bytes` and, as `top_tokens`, the most
+likely tokens with their ids and bytes, the likeliest first.
 """
 
 import asyncio
@@ -46,6 +48,7 @@ class _Asked:
     stream: bool
     include_usage: bool
     bias: dict[int, float]
+    with_ids: bool
     settings: dict[str, Any]
 
 
@@ -56,7 +59,7 @@ async def complete(site: Site, body: dict[str, Any], reply: Reply) -> None:
         ApiError: a field is wrong, or too much waits.
     """
     begun = time.monotonic()
-    site.check_model(fields.text(body, "model"))
+    site = site.of(fields.text(body, "model"))
     served = site.thread.ready()
     asked = await asyncio.to_thread(_read, site, served, body)
     head = {
@@ -117,6 +120,7 @@ def _read(site: Site, served: Served, body: dict[str, Any]) -> _Asked:
         stream=fields.boolean(body, "stream"),
         include_usage=fields.include_usage(body),
         bias=fields.biases(body, served.tokenizer.vocab_size),
+        with_ids=fields.boolean(body, "return_token_ids"),
         settings=fields.sampling(body),
     )
     if asked.logprobs < 0:
@@ -233,6 +237,14 @@ class _Choice:
                 "top_logprobs": [_named(self._tokenizer, one, most) for one in scored],
                 "text_offset": [self._offsets.add(one.token) for one in scored],
             }
+            if self._asked.with_ids:
+                ids = [one.token for one in scored]
+                logprobs["token_ids"] = ids
+                logprobs["token_bytes"] = [list(self._tokenizer.token_bytes(id)) for id in ids]
+                logprobs["top_tokens"] = [
+                    [_described(self._tokenizer, *pair) for pair in one.top[:most]]
+                    for one in scored
+                ]
         return {
             "index": self._number,
             "text": text,
@@ -275,6 +287,11 @@ def _named(tokenizer: Tokenizer, scored: Scored, most: int) -> dict[str, float] 
         return None
     pairs = {scored.token: scored.log_prob} | dict(scored.top[:most])
     return {token_name(tokenizer, token): value for token, value in pairs.items()}
+
+
+def _described(tokenizer: Tokenizer, token: int, log_prob: float) -> dict[str, Any]:
+    data = list(tokenizer.token_bytes(token))
+    return {"id": token, "bytes": data, "logprob": log_prob}
 
 
 def token_name(tokenizer: Tokenizer, token: int) -> str:

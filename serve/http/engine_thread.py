@@ -25,6 +25,7 @@ from absl import logging
 
 from data.encoding import Tokenizer
 from data.errors import InputError
+from model.inside import Inside
 from serve.engine import Completion, Engine, Request
 from serve.http.errors import ApiError
 from serve.http.limits import Limits
@@ -45,8 +46,15 @@ class Scoring:
     top: bool = False
 
 
-Work = Request | Opening | Scoring
-Result = Completion | Trajectory | Scores
+@dataclasses.dataclass(frozen=True, eq=False)
+class Looking:
+    """Tokens [T] whose way through the model is to be looked at."""
+
+    tokens: np.ndarray
+
+
+Work = Request | Opening | Scoring | Looking
+Result = Completion | Trajectory | Scores | Inside
 
 
 class State(enum.Enum):
@@ -162,8 +170,11 @@ class EngineThread:
         self._inbox: queue.SimpleQueue[tuple[str, _Job | None]] = queue.SimpleQueue()
         self._held, self._seconds_of_one = 0, 1.0
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
-        metrics.texts.set_function(lambda: self._held)
-        metrics.slots.set(limits.slots)
+
+    @property
+    def held(self) -> int:
+        """Texts being written or waiting."""
+        return self._held
 
     def start(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -315,7 +326,7 @@ class _Worker:
 
     def add(self, job: _Job) -> None:
         try:
-            if isinstance(job.work, Scoring):
+            if isinstance(job.work, Scoring | Looking):
                 self._scoring[job] = None
             elif isinstance(job.work, Opening):
                 job.running = self._turns.add(job.work)
@@ -338,7 +349,7 @@ class _Worker:
         self._end(job, _Done(running))
 
     def step(self) -> None:
-        """Scores one row, if one waits, and writes a little in all texts."""
+        """Scores or looks at one row, if one waits, and writes a little in all texts."""
         self._score()
         writing = [job for job in self.jobs if isinstance(job.running, Completion)]
         if writing or any(turn.completion for turn in self._by_turn):
@@ -360,7 +371,10 @@ class _Worker:
         if job is None:
             return
         try:
-            found = self._engine.score(job.work.tokens, job.work.top)
+            if isinstance(job.work, Looking):
+                found = self._engine.inside(job.work.tokens)
+            else:
+                found = self._engine.score(job.work.tokens, job.work.top)
         except InputError as error:
             self._end(job, _refused(error))
             return

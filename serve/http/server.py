@@ -43,5 +43,6 @@ def make_server(site: Site) -> Server:
     def end() -> None:
         server.should_exit = True
 
-    site.thread.on_unloadable = end
+    for one in site.all:
+        one.thread.on_unloadable = end
     return server

@@ -24,7 +24,7 @@ async def tokenize(site: Site, body: dict[str, Any], reply: Reply) -> None:
     Raises:
         ApiError: a field is wrong.
     """
-    served = site.thread.ready()
+    served = site.of(fields.text(body, "model")).thread.ready()
     ids = await asyncio.to_thread(_ids, served, body)
     answer = {"count": len(ids), "max_model_len": served.engine.length, "tokens": ids}
     if fields.boolean(body, "return_token_bytes"):
@@ -55,7 +55,7 @@ async def detokenize(site: Site, body: dict[str, Any], reply: Reply) -> None:
     Raises:
         ApiError: a field is wrong.
     """
-    tokenizer = site.thread.ready().tokenizer
+    tokenizer = site.of(fields.text(body, "model")).thread.ready().tokenizer
     value = body.get("tokens")
     if not isinstance(value, list):
         raise invalid("tokens", "'tokens' must be a list of token ids.", "invalid_type")

@@ -46,6 +46,7 @@ class CommandTest(absltest.TestCase):
             ("--workdir=.", "--port=70000"): "--port is 70000",
             ("--workdir=.", "--slots=0"): "--slots is 0; it must be at least 1",
             ("--workdir=.", "more"): "unexpected argument 'more'",
+            ("--workdir=.", "--compare=chat"): "--compare is 'chat'; name a stage other than",
         }
         programs = {arguments: start(["serve.api"], *arguments) for arguments in cases}
         for arguments, sentence in cases.items():
@@ -82,6 +83,34 @@ class CommandTest(absltest.TestCase):
         self.assertIn("data: ", response.readline().decode())
         program.send_signal(signal.SIGTERM)
         self.assertTrue(response.read().endswith(b"data: [DONE]\n\n"))
+        self.assertEqual(program.wait(timeout=30), 0)
+
+    def test_two_stages_and_a_folder_of_labels(self):
+        run = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory())) / "run"
+        run.mkdir()
+        program = start(
+            ["tests.serve.scripted_program", "serve.api"], f"--workdir={run}", "--port=0",
+            "--compare=sft",
+        )  # fmt: skip
+        self.addCleanup(program.wait)
+        self.addCleanup(program.kill)
+        port, name = listening(program)
+        while ask(port, "GET", "/health").status != 200:
+            time.sleep(0.05)
+        found = json.loads(ask(port, "GET", "/page_info").read())
+        self.assertEqual([one["id"] for one in found["models"]], ["run-chat", "run-sft"])
+        self.assertEqual(name, "run-chat")
+        self.assertEqual(found["labels"], {"folder": str(run / "labels"), "writable": True})
+        asked = [{"role": "user", "content": "hello"}]
+        for model in ("run-chat", "run-sft"):
+            body = {"messages": asked, "model": model}
+            answer = json.loads(ask(port, "POST", "/v1/chat/completions", body).read())
+            self.assertEqual(answer["model"], model)
+            self.assertEqual(answer["choices"][0]["message"]["content"], "Good day.")
+        saved = ask(port, "POST", "/v1/labels", {"messages": asked, "answer": "Hello!"})
+        self.assertEqual(saved.status, 200)
+        self.assertIn("Hello!", (run / "labels" / "labels.jsonl").read_text())
+        program.send_signal(signal.SIGTERM)
         self.assertEqual(program.wait(timeout=30), 0)
 
 

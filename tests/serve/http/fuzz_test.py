@@ -1,6 +1,8 @@
 """Whatever JSON comes in on whatever route, the answer is none of a broken server."""
 
 import json
+import pathlib
+import tempfile
 import unittest
 
 from absl.testing import absltest
@@ -10,7 +12,10 @@ from hypothesis import strategies as st
 from data.conversations import END
 from tests.serve.http.live import Slow, live
 
-ROUTES = ("/v1/completions", "/v1/chat/completions", "/tokenize", "/detokenize")
+ROUTES = (
+    "/v1/completions", "/v1/chat/completions", "/tokenize", "/detokenize", "/v1/inside",
+    "/v1/labels",
+)  # fmt: skip
 WORDS = st.sampled_from(
     ["", "a", "user", "tool", "text", "auto", "json_schema", "function", "string", "f",
      "<|im_end|>", "\ud800", "object"]
@@ -59,12 +64,17 @@ FIELDS = {
     "stop": WORDS | ANY,
     "max_tokens": st.integers(0, 20) | ANY,
     "stream_options": ANY,
+    "answer": WORDS | ANY,
+    "answers": st.lists(WORDS, max_size=3) | ANY,
+    "ranking": st.lists(st.lists(st.integers(-1, 3), max_size=2), max_size=3) | ANY,
+    "contenders": st.lists(WORDS, max_size=3) | ANY,
 } | {
     name: st.integers(0, 4) | ANY
     for name in (
         "n", "logprobs", "top_logprobs", "echo", "stream", "temperature", "top_p", "top_k", "min_p",
         "seed", "suffix", "best_of", "presence_penalty", "parse_special", "parallel_tool_calls",
         "add_generation_prompt", "return_token_bytes", "max_completion_tokens",
+        "return_token_ids", "end_of_text_first",
     )
 }  # fmt: skip
 BODIES = st.fixed_dictionaries({}, optional=FIELDS)
@@ -72,7 +82,10 @@ BODIES = st.fixed_dictionaries({}, optional=FIELDS)
 
 def setUpModule():
     global SERVER
-    SERVER = unittest.enterModuleContext(live(lambda: Slow({"a": f"Yes.{END}"}, 400, 0)))
+    labels = pathlib.Path(unittest.enterModuleContext(tempfile.TemporaryDirectory()))
+    SERVER = unittest.enterModuleContext(
+        live(lambda: Slow({"a": f"Yes.{END}"}, 400, 0), labels=labels)
+    )
 
 
 class FuzzTest(absltest.TestCase):

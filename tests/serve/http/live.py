@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import http.client
 import json
+import pathlib
 import socket
 import threading
 import time
@@ -13,9 +14,11 @@ import jax
 import numpy as np
 
 from data.conversations import END
+from model.inside import Inside
 from model.sharding import make_mesh
 from serve.engine import Engine
 from serve.http.engine_thread import EngineThread, Served
+from serve.http.label_folder import LabelFolder
 from serve.http.limits import Limits
 from serve.http.metrics import new_metrics
 from serve.http.server import make_server
@@ -27,6 +30,8 @@ from tests.serve.scripted import Scripted
 
 MODEL = "small-chat"
 CONTEXT = 256
+# Of the scripted model.
+LAYERS, HEADS = 2, 4
 
 
 @dataclasses.dataclass
@@ -73,24 +78,42 @@ class Live:
 
 
 @contextlib.contextmanager
-def live(make: Callable[[], object], tools=(), key: str = "", **limits) -> Iterator[Live]:
+def live(
+    make: Callable[[], object],
+    tools=(),
+    key: str = "",
+    labels: pathlib.Path | None = None,
+    others: dict[str, Callable[[], object]] | None = None,
+    **limits,
+) -> Iterator[Live]:
     """Serves until the end of the `with`.
 
     Args:
         make: gives the engine.
+        labels: the folder of labels.
+        others: further models by name.
         limits: see serve.http.limits.
     """
     bounds = Limits(**{"slots": 4, "read_seconds": 5.0, "drain_seconds": 10.0} | limits)
     metrics = new_metrics()
     thread = EngineThread(lambda: Served(make(), tuple(tools)), bounds, metrics)
+
+    def other(name: str, make: Callable[[], object]) -> Site:
+        further = EngineThread(lambda: Served(make()), bounds, metrics)
+        return Site(name, 1, further, metrics, bounds)
+
     hosts = () if key else ("localhost", "127.0.0.1", "[::1]")
-    site = Site(MODEL, 1, thread, metrics, bounds, hosts, key)
+    folder = None if labels is None else LabelFolder(labels)
+    rest = tuple(other(*pair) for pair in (others or {}).items())
+    site = Site(MODEL, 1, thread, metrics, bounds, hosts, key, folder, rest)
     server = make_server(site)
     listening = socket.create_server(("127.0.0.1", 0))
     running = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     running.start()
     found = Live(listening.getsockname()[1], site, server, running)
-    found.until(lambda: thread.state.value != "loading" and server.started, 300)
+    found.until(
+        lambda: server.started and all(one.thread.state.value != "loading" for one in site.all), 300
+    )
     try:
         yield found
     finally:
@@ -125,6 +148,16 @@ class Slow(Scripted):
         T = len(tokens) - 1
         nothing = Top(np.zeros((T, 20), np.int32), np.full((T, 20), -1.0, np.float32))
         return Scores(np.full(T, -0.5, np.float32), nothing)
+
+    def inside(self, tokens: np.ndarray) -> Inside:
+        """Made up, in the shapes of a real model's: attention is random, and every layer says each
+        token again."""
+        T = len(tokens)
+        attention = np.tril(np.random.default_rng(0).random((LAYERS, HEADS, T, T)))
+        attention /= attention.sum(-1, keepdims=True)
+        found = np.tile(np.asarray(tokens)[None, :, None], (LAYERS + 1, 1, 5))
+        log_probs = np.tile(np.log([0.5, 0.2, 0.1, 0.05, 0.01]), (LAYERS + 1, T, 1))
+        return Inside(attention, found, log_probs)
 
     @property
     def writing(self) -> int:
