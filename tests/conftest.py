@@ -7,6 +7,7 @@ tests is XLA's. Examples of hypothesis may take as long as they do, since machin
 
 import os
 import tempfile
+import unittest
 
 # Programs that tests start inherit both.
 os.environ["JAX_COMPILATION_CACHE_DIR"] = os.path.join(
@@ -16,9 +17,17 @@ os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 
 import hypothesis
 import jax
+import pytest
 
 # Must come before anything asks for a device, hence here and not in the tests of meshes.
 jax.config.update("jax_num_cpu_devices", 8)
 
 hypothesis.settings.register_profile("primer", deadline=None)
 hypothesis.settings.load_profile("primer")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _module_cleanups():
+    """pytest calls setUpModule, and forgets what that has asked to be cleaned up."""
+    yield
+    unittest.doModuleCleanups()

@@ -59,6 +59,8 @@ class Engine(Slow):
 
     def _reply(self, prompt):
         text = self.tokenizer.decode(prompt)
+        # What is to be stopped must not have ended before, however slow the machine.
+        self._seconds = 0.05 if "long" in text[-60:] else 0.002
         if text.endswith(f"draw{END}\n<|im_start|>assistant\n"):
             return ("A cat.", "A mat.", EVIL, "A dog.")[self._seed % 4] + END
         if "<|im_start|>" not in text:
