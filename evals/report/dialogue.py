@@ -296,11 +296,14 @@ def _turn(line: Record) -> str:
         if message.get("content"):
             shown.append(_speech(message["content"]))
         for call in message.get("tool_calls") or ():
-            shown.append(_call(call["function"]))
+            shown.append(_call(call))
     return "".join(shown) or '<span class="quiet">nothing</span>'
 
 
-def _call(function: Record) -> str:
+def _call(call: Record) -> str:
+    if "error" in call:  # it was none: data.conversations.parse_assistant
+        return _aside("tries to call", call["error"])
+    function = call["function"]
     arguments = function["arguments"]
     given = arguments.values() if isinstance(arguments, dict) else [arguments]
     return _aside(f"calls {function['name']}", ", ".join(str(value) for value in given))

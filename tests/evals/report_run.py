@@ -137,7 +137,8 @@ def _line(figure: str, name: str, asked: str, verdict: str, reply: str, call: bo
     turn = [{"role": "assistant", "content": reply}]
     if call:
         function = {"name": f"python{_A}", "arguments": {"code": f"'{_B}'.count('r')"}}
-        first = {"content": "", "reasoning_content": _C, "tool_calls": [{"function": function}]}
+        calls = [{"function": function}, {"error": f"no call: {_A}"}]
+        first = {"content": "", "reasoning_content": _C, "tool_calls": calls}
         turn = [{"role": "assistant"} | first, {"role": "tool", "name": _D, "content": _E}, *turn]
     return {
         "figure": figure,
