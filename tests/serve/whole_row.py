@@ -19,7 +19,7 @@ def log_probs(ids: Sequence[int], params: dict[str, Any] | None = None) -> np.nd
 
 def of_tokens(ids: Sequence[int], params: dict[str, Any] | None = None) -> np.ndarray:
     """log p of every one of `ids` but the first, [len(ids) - 1] float32."""
-    return log_probs(ids[:-1], params)[np.arange(len(ids) - 1), np.asarray(ids[1:])]
+    return log_probs(ids[:-1], params)[np.arange(len(ids) - 1), np.asarray(ids[1:], int)]
 
 
 @jax.jit
