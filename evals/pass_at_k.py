@@ -1,5 +1,6 @@
 """Programs that a model writes, judged by tests that run in the sandbox of the Python tool."""
 
+import math
 import re
 import secrets
 from collections.abc import Callable
@@ -17,10 +18,7 @@ def pass_at_k(samples: int, passed: int, k: int) -> float:
     """
     if not 1 <= k <= samples or not 0 <= passed <= samples:
         raise ValueError(f"no pass@{k} of {passed} right among {samples}")
-    none = 1.0
-    for i in range(k):
-        none *= max(0, samples - passed - i) / (samples - i)
-    return 1.0 - none
+    return 1.0 - math.comb(samples - passed, k) / math.comb(samples, k)
 
 
 def program_of(text: str) -> str:

@@ -1,7 +1,8 @@
 """Figures over items: a mean with what it is uncertain by, and the mean over tasks."""
 
-import math
 from collections.abc import Mapping, Sequence
+
+from train.agreement import wilson
 
 _Z = 1.959963984540054  # of a normal distribution, 95% lie within
 
@@ -12,10 +13,8 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
     Of right and wrong answers it holds its level for few items and for shares near 0 and 1; of
     values between, whose variance is smaller, it is too wide rather than too narrow.
     """
-    n, p = len(values), sum(values) / len(values)
-    middle = (p + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
-    half = _Z / (1 + _Z**2 / n) * math.sqrt(p * (1 - p) / n + _Z**2 / (4 * n**2))
-    return max(0.0, middle - half), min(1.0, middle + half)
+    low, high = wilson(sum(values) / len(values), len(values), _Z)
+    return max(0.0, low), min(1.0, high)
 
 
 def centred(accuracy: float, chance: float) -> float:

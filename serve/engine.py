@@ -385,12 +385,7 @@ class Engine:
         Raises:
           InputError: there are more tokens than the context holds, or an id is no token.
         """
-        T = len(tokens)
-        if T > self.length:
-            raise InputError(
-                f"the text is {T} tokens long and the model's context {self.length}: shorten it"
-            )
-        self._check_ids(tokens)
+        T = self._checked_length(tokens)
         with jax.set_mesh(self._mesh):
             rows = jax.device_put(
                 (scoring.padded(tokens, self.length), np.array([top])), self._whole
@@ -404,17 +399,22 @@ class Engine:
         Raises:
           InputError: there are more tokens than the context holds, or an id is no token.
         """
-        T = len(tokens)
-        if T > self.length:
-            raise InputError(
-                f"the text is {T} tokens long and the model's context {self.length}: shorten it"
-            )
-        self._check_ids(tokens)
+        T = self._checked_length(tokens)
         with jax.set_mesh(self._mesh):
             row = jax.device_put(scoring.padded(tokens, self.length)[0], self._whole)
             found = jax.device_get(self._compiled.inside(self._params, row))
         # The padding comes after the text, which therefore does not see it.
         return Inside(found.attention[:, :, :T, :T], found.tokens[:, :T], found.log_probs[:, :T])
+
+    def _checked_length(self, tokens: np.ndarray) -> int:
+        """T, of tokens [T] that are to be read in one pass; refused as `score` says."""
+        if len(tokens) > self.length:
+            raise InputError(
+                f"the text is {len(tokens)} tokens long and the model's context {self.length}: "
+                "shorten it"
+            )
+        self._check_ids(tokens)
+        return len(tokens)
 
     def _hand_out(
         self, tokens: np.ndarray, log_probs: np.ndarray, valid: np.ndarray

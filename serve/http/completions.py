@@ -27,6 +27,7 @@ from serve.http.errors import invalid
 from serve.http.prompts import check_room, checked_ids, text_ids
 from serve.http.site import Site
 from serve.http.stopping import TokenText
+from serve.http.tokens import described
 from serve.scores import Scores
 from serve.slots import TOP
 from serve.turns import Scored
@@ -242,7 +243,10 @@ class _Choice:
                 logprobs["token_ids"] = ids
                 logprobs["token_bytes"] = [list(self._tokenizer.token_bytes(id)) for id in ids]
                 logprobs["top_tokens"] = [
-                    [_described(self._tokenizer, *pair) for pair in one.top[:most]]
+                    [
+                        described(self._tokenizer, token) | {"logprob": log_prob}
+                        for token, log_prob in one.top[:most]
+                    ]
                     for one in scored
                 ]
         return {
@@ -287,11 +291,6 @@ def _named(tokenizer: Tokenizer, scored: Scored, most: int) -> dict[str, float] 
         return None
     pairs = {scored.token: scored.log_prob} | dict(scored.top[:most])
     return {token_name(tokenizer, token): value for token, value in pairs.items()}
-
-
-def _described(tokenizer: Tokenizer, token: int, log_prob: float) -> dict[str, Any]:
-    data = list(tokenizer.token_bytes(token))
-    return {"id": token, "bytes": data, "logprob": log_prob}
 
 
 def token_name(tokenizer: Tokenizer, token: int) -> str:

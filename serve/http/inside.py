@@ -13,6 +13,7 @@ from serve.http.engine_thread import Looking
 from serve.http.errors import invalid
 from serve.http.prompts import check_room
 from serve.http.site import Site
+from serve.http.tokens import described
 
 # The answer grows with the square of it, and is made of all layers and heads.
 MAX_TOKENS = 64
@@ -55,14 +56,14 @@ def _answer(tokenizer: Tokenizer, ids: np.ndarray, found: Inside) -> dict[str, A
     attention = np.round(found.attention.astype(np.float64), 3).tolist()
     probabilities = np.round(np.exp(found.log_probs.astype(np.float64)), 4).tolist()
     return {
-        "tokens": [_described(tokenizer, token) for token in ids.tolist()],
+        "tokens": [described(tokenizer, token) for token in ids.tolist()],
         "attention": [
             [[row[: t + 1] for t, row in enumerate(head)] for head in layer] for layer in attention
         ],
         "lens": [
             [
                 [
-                    _described(tokenizer, token) | {"probability": probability}
+                    described(tokenizer, token) | {"probability": probability}
                     for token, probability in zip(*top, strict=True)
                 ]
                 for top in zip(*layer, strict=True)
@@ -70,7 +71,3 @@ def _answer(tokenizer: Tokenizer, ids: np.ndarray, found: Inside) -> dict[str, A
             for layer in zip(found.tokens.tolist(), probabilities, strict=True)
         ],
     }
-
-
-def _described(tokenizer: Tokenizer, token: int) -> dict[str, Any]:
-    return {"id": token, "bytes": list(tokenizer.token_bytes(token))}

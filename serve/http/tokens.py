@@ -86,5 +86,10 @@ async def tokenizer_info(site: Site, reply: Reply) -> None:
     )
 
 
+def described(tokenizer: Tokenizer, token: int) -> dict[str, Any]:
+    """A token for those who need to know which of several with one name it is."""
+    return {"id": token, "bytes": list(tokenizer.token_bytes(token))}
+
+
 def _name(tokenizer: Tokenizer, token: int) -> str:
     return tokenizer.token_bytes(token).decode("utf-8", "replace")

@@ -2,7 +2,7 @@
 import { answer } from "./answer.js";
 import { button, checkbox, el, field, status } from "./dom.js";
 import { sampling } from "./sampling.js";
-import { model, server, stream } from "./server.js";
+import { choices, model, server } from "./server.js";
 
 export const title = "Chat";
 
@@ -76,9 +76,7 @@ export function make() {
       log.append(shown.element);
       state.say("writing …");
       refresh();
-      for await (const event of stream("v1/chat/completions", body, running.signal)) {
-        const [choice] = event.choices;
-        if (!choice) continue;
+      for await (const choice of choices("v1/chat/completions", body, running.signal)) {
         const near = log.scrollHeight - log.scrollTop - log.clientHeight < 80;
         shown.add(choice.delta);
         if (near) log.scrollTop = log.scrollHeight;

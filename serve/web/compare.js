@@ -2,7 +2,7 @@
 import { answer } from "./answer.js";
 import { button, el, field, status } from "./dom.js";
 import { sampling } from "./sampling.js";
-import { ask, server, stream } from "./server.js";
+import { ask, choices, server } from "./server.js";
 
 export const title = "Compare";
 
@@ -64,9 +64,7 @@ export function make() {
   async function write(side, body, signal) {
     let reason = "stopped";
     try {
-      for await (const event of stream("v1/chat/completions", body, signal)) {
-        const [choice] = event.choices;
-        if (!choice) continue;
+      for await (const choice of choices("v1/chat/completions", body, signal)) {
         side.shown.add(choice.delta);
         reason = choice.finish_reason ?? reason;
       }

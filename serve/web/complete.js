@@ -1,7 +1,7 @@
 // The view in which the model goes on with a text.
 import { button, el, field, status } from "./dom.js";
 import { sampling } from "./sampling.js";
-import { server, stream } from "./server.js";
+import { choices, server } from "./server.js";
 
 export const title = "Complete";
 
@@ -46,9 +46,7 @@ export function make() {
       before.push(text.value);
       state.say("writing …");
       refresh();
-      for await (const event of stream("v1/completions", body, running.signal)) {
-        const [choice] = event.choices;
-        if (!choice) continue;
+      for await (const choice of choices("v1/completions", body, running.signal)) {
         text.value += choice.text;
         text.scrollTop = text.scrollHeight;
         reason = choice.finish_reason ?? reason;

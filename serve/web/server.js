@@ -40,8 +40,16 @@ export async function ask(path, body, signal) {
   return (await request(path, body, signal)).json();
 }
 
+// What a model writes, choice by choice, to its end.
+export async function* choices(path, body, signal) {
+  for await (const event of stream(path, body, signal)) {
+    const [choice] = event.choices;
+    if (choice) yield choice;
+  }
+}
+
 // The JSON of each event of a stream, to its end.
-export async function* stream(path, body, signal) {
+async function* stream(path, body, signal) {
   const response = await request(path, { ...body, stream: true }, signal);
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let held = "";

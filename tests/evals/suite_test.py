@@ -35,9 +35,7 @@ PROGRAMS = Task("programs", PASS_AT_K, "said.jsonl", asked, stops=("[DONE]",), t
 class SuiteTest(parameterized.TestCase):
     def setUp(self):
         super().setUp()
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = pathlib.Path(folder.name)
+        self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
 
     def write(self, name: str, rows: list[dict]) -> None:
         path = self.folder / name

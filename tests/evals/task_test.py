@@ -58,9 +58,7 @@ class ExamplesTest(parameterized.TestCase):
 class FileTest(parameterized.TestCase):
     def setUp(self):
         super().setUp()
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = pathlib.Path(folder.name)
+        self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
 
     def write(self, *rows) -> None:
         lines = [row if isinstance(row, str) else json.dumps(row) for row in rows]

@@ -5,8 +5,7 @@ import pathlib
 import subprocess
 import sys
 
-import jax
-import numpy as np
+from tests.train.final_state import final_state
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -44,9 +43,5 @@ def killed_after(workdir: pathlib.Path, name: str, step: int) -> None:
 
 def state_of(folder: pathlib.Path) -> dict[str, bytes]:
     """Every array of the newest checkpoint of a stage, as bytes."""
-    import orbax.checkpoint as ocp
-
     steps = [int(path.name) for path in (folder / "checkpoints").iterdir() if path.name.isdigit()]
-    tree = ocp.StandardCheckpointer().restore(folder / "checkpoints" / str(max(steps)) / "state")
-    leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
-    return {jax.tree_util.keystr(key): np.asarray(leaf).tobytes() for key, leaf in leaves}
+    return final_state(folder.parent, folder.name, max(steps))

@@ -11,9 +11,9 @@ import sys
 import tempfile
 import time
 
-import jax
-import numpy as np
 from absl.testing import absltest, parameterized
+
+from tests.train.final_state import final_state
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 STEPS = 40
@@ -63,12 +63,7 @@ def run(*settings: str) -> subprocess.CompletedProcess:
 
 def parameters_of(workdir: pathlib.Path) -> dict[str, bytes]:
     """Every array of the last checkpoint's state, as bytes."""
-    import orbax.checkpoint as ocp
-
-    path = workdir / "base" / "checkpoints" / str(STEPS) / "state"
-    tree = ocp.StandardCheckpointer().restore(path)
-    leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
-    return {jax.tree_util.keystr(key): np.asarray(leaf).tobytes() for key, leaf in leaves}
+    return final_state(workdir, "base", STEPS)
 
 
 class WholeRunTest(absltest.TestCase):
