@@ -1,17 +1,19 @@
-"""Tokens per second of Primer's train step against PyTorch's, on this machine's CPU.
+"""Tokens per second of Primer's train step against PyTorch's, on this machine's CPU or its GPU.
 
     python -m benchmarks.train_step [--sizes=1M,3.5M,11M] [--rounds=9]
+    JAX_PLATFORMS=cuda python -m benchmarks.train_step [--sizes=124M,350M] [--attention=cudnn,xla]
 
 Both sides train the same Qwen3 on the same rows from the same weights: `train.pretrain.make_step`
-here, with the settings that the recipes for a CPU use, and there `Qwen3ForCausalLM` of the
-`transformers` library, eager, with PyTorch's fused attention and fused AdamW; float32, 16 rows of
-256 tokens a step, gradients clipped, one thread or virtual device a core. They take steps in turn,
-and medians are compared, so that what else the machine does hits both. Losses are compared too:
-a step that computes something else has no speed.
+here, with the settings that the recipes use, and there `Qwen3ForCausalLM` of the `transformers`
+library with PyTorch's fused attention and fused AdamW, gradients clipped. On a CPU both compute in
+float32, PyTorch eagerly, on 16 rows of 256 tokens a step, one thread or virtual device a core. On a
+GPU both keep float32 weights and compute in bfloat16, and PyTorch's model and loss are compiled by
+torch.compile. They take steps in turn, and medians are compared, so that what else the machine does
+hits both. Losses are compared too: a step that computes something else has no speed.
 
 The fraction of peak is tokens/s · `model.parameters.flops_per_token` / `train.peak.matmul_peak`:
 6 FLOPs a token for every weight that multiplies, 12 · L · H · head_dim · T for attention, causal
-half included, over the speed of 1024 × 1024 matrix products in JAX on the same cores.
+half included, over the speed of square matrix products in JAX on the same devices.
 
 Needs PyTorch and transformers beside requirements-dev.txt.
 """
@@ -29,6 +31,7 @@ from absl import app, flags, logging
 
 from benchmarks.pytorch_model import named_weights, perturbed, pytorch_model
 from configs import defaults
+from model.attention import fastest_backend
 from model.config import ModelConfig, from_mapping
 from model.parameters import count, flops_per_token, parameters
 from model.sharding import make_mesh
@@ -37,11 +40,10 @@ from train.optimizer import optimizer
 from train.peak import matmul_peak
 from train.pretrain import make_step
 
-ROWS, CONTEXT = 16, 256
-
 
 class Size(NamedTuple):
-    """`rows` is how many rows a device takes at a time: as many as its cache holds."""
+    """`batch` rows a step, of which a device takes `rows` at a time: on a CPU as many as its cache
+    holds, on a GPU as many as its memory does."""
 
     vocab_size: int
     layers: int
@@ -51,20 +53,40 @@ class Size(NamedTuple):
     mlp_width: int
     tied: bool
     rows: int
+    batch: int = 16
+    context: int = 256
+    dtype: str = "float32"
 
-    def architecture(self) -> ModelConfig:
+    def architecture(self, attention: str) -> ModelConfig:
         fields = self._asdict()
-        del fields["rows"]
-        return from_mapping({"context": CONTEXT, "attention": "blocked", **fields})
+        del fields["rows"], fields["batch"]
+        return from_mapping(fields | {"attention": attention})
+
+
+def _large(layers: int, width: int, heads: int, rows: int) -> Size:
+    """Of the shapes of GPT-2, on a GPU."""
+    mlp_width = -(-8 * width // 3 // 64) * 64
+    return Size(
+        *(50_304, layers, width, heads, 64, mlp_width),
+        tied=True,
+        rows=rows,
+        batch=32,
+        context=1024,
+        dtype="bfloat16",
+    )
 
 
 SIZES = {
     "1M": Size(2048, 4, 128, 4, 32, 344, tied=True, rows=1),
     "3.5M": Size(2048, 6, 192, 6, 32, 512, tied=False, rows=2),
     "11M": Size(4096, 8, 320, 5, 64, 864, tied=True, rows=2),
+    "124M": _large(12, 768, 12, rows=32),
+    "350M": _large(24, 1024, 16, rows=16),
 }
+_ON_CPU, _ON_GPU = ["1M", "3.5M", "11M"], ["124M", "350M"]
 
-CHOSEN = flags.DEFINE_list("sizes", list(SIZES), f"Which of {', '.join(SIZES)} to measure.")
+CHOSEN = flags.DEFINE_list("sizes", None, f"Which of {', '.join(SIZES)}; those of the device.")
+ATTENTION = flags.DEFINE_list("attention", None, "Backends to measure; the device's fastest.")
 ROUNDS = flags.DEFINE_integer("rounds", 9, "Timed steps of each side.", lower_bound=1)
 
 # A step, taken once: returns the loss before it, when all of it is done.
@@ -79,7 +101,7 @@ def primer(
     declarations = parameters(architecture)
     update = optimizer(train, declarations)
     mesh = make_mesh(-1, 1, 1)
-    accumulate = ROWS // mesh.size // rows
+    accumulate = len(batch["inputs"]) // mesh.size // rows
     with jax.set_mesh(mesh):
         places = jax.tree.map(
             lambda leaf: leaf.sharding, state.layout(declarations, update, False, mesh)
@@ -103,12 +125,16 @@ def primer(
     return step, named_weights(params, architecture)
 
 
-def pytorch(architecture: ModelConfig, weights: dict[str, np.ndarray], batch: loop.Batch) -> Step:
-    """The same step by PyTorch and transformers."""
+def pytorch(
+    architecture: ModelConfig, weights: dict[str, np.ndarray], batch: loop.Batch, microbatch: int
+) -> Step:
+    """The same step by PyTorch and transformers, so many rows at a time."""
     import torch
 
+    device = "cpu" if jax.default_backend() == "cpu" else "cuda"
     torch.set_num_threads(os.cpu_count())
-    model = pytorch_model(architecture, weights)
+    torch.set_float32_matmul_precision("high")
+    model = pytorch_model(architecture, weights).to(device)
     model.config.use_cache = False
     train = _settings()
     matrices = [p for p in model.parameters() if p.ndim == 2]
@@ -122,16 +148,31 @@ def pytorch(architecture: ModelConfig, weights: dict[str, np.ndarray], batch: lo
         betas=(train.beta1, train.beta2),
         fused=True,
     )
-    inputs, targets = (torch.tensor(batch[name]).long() for name in ("inputs", "targets"))
+    parts = [
+        torch.tensor(batch[name]).long().to(device).split(microbatch)
+        for name in ("inputs", "targets")
+    ]
+    microbatches = list(zip(*parts, strict=True))
+
+    def loss_of(inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        with torch.autocast(device, torch.bfloat16, enabled=architecture.dtype == "bfloat16"):
+            logits = model(input_ids=inputs).logits
+            loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten())
+        return loss / len(microbatches)
+
+    if device != "cpu":
+        loss_of = torch.compile(loss_of)
 
     def step() -> float:
         adamw.zero_grad(set_to_none=True)
-        logits = model(input_ids=inputs).logits
-        loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten())
-        loss.backward()
+        loss = 0.0
+        for inputs, targets in microbatches:
+            part = loss_of(inputs, targets)
+            part.backward()
+            loss += part.detach()
         torch.nn.utils.clip_grad_norm_(model.parameters(), train.clip)
         adamw.step()
-        return loss.item()
+        return float(loss)  # waits for all of it: the queue of a GPU is in order
 
     return step
 
@@ -145,22 +186,26 @@ def _settings() -> Any:
     return train
 
 
-def measure(size: Size, rounds: int) -> str:
+def measure(name: str, attention: str, rounds: int) -> str:
     """One line of the table."""
+    size = SIZES[name]
     tokens = np.random.default_rng(0).integers(
-        0, size.vocab_size, (ROWS, CONTEXT + 1), dtype=np.int32
+        0, size.vocab_size, (size.batch, size.context + 1), dtype=np.int32
     )
     batch = {
         "inputs": tokens[:, :-1],
         "targets": tokens[:, 1:],
-        "mask": np.ones((ROWS, CONTEXT), np.float32),
+        "mask": np.ones((size.batch, size.context), np.float32),
     }
-    architecture = size.architecture()
+    architecture = size.architecture(attention)
     ours, weights = primer(architecture, size.rows, batch)
-    theirs = pytorch(architecture, weights, batch)
+    # PyTorch's threads share the whole of a CPU's batch; its GPU takes as many rows as ours.
+    on_cpu = jax.default_backend() == "cpu"
+    theirs = pytorch(architecture, weights, batch, size.batch if on_cpu else size.rows)
+    tolerance = 2e-4 if size.dtype == "float32" else 2e-2
     for number in range(3):  # compiles and warms up
         losses = ours(), theirs()
-        if abs(losses[0] - losses[1]) > 2e-4:
+        if abs(losses[0] - losses[1]) > tolerance:
             raise RuntimeError(f"the losses of step {number} differ: {losses}; nothing to compare")
     seconds: tuple[list[float], list[float]] = [], []
     for _ in range(rounds):
@@ -168,28 +213,34 @@ def measure(size: Size, rounds: int) -> str:
             start = time.perf_counter()
             step()
             times.append(time.perf_counter() - start)
-    rates = [ROWS * CONTEXT / statistics.median(times) for times in seconds]
-    peak = matmul_peak(make_mesh(-1, 1, 1), "float32")
-    flops = flops_per_token(architecture, CONTEXT)
+    rates = [size.batch * size.context / statistics.median(times) for times in seconds]
+    peak = matmul_peak(make_mesh(-1, 1, 1), size.dtype)
+    flops = flops_per_token(architecture, size.context)
     return (
-        f"{count(architecture):>10,} parameters  Primer {rates[0]:>7,.0f} tokens/s "
-        f"({rates[0] * flops / peak:.2f} of {peak / 1e9:.0f} GFLOP/s)  PyTorch {rates[1]:>7,.0f} "
+        f"{count(architecture):>11,} parameters, {attention}:  Primer {rates[0]:>7,.0f} tokens/s "
+        f"({rates[0] * flops / peak:.2f} of {peak / 1e9:,.0f} GFLOP/s)  PyTorch {rates[1]:>7,.0f} "
         f"({rates[1] * flops / peak:.2f})  ratio {rates[0] / rates[1]:.2f}"
     )
 
 
 def main(argv: list[str]) -> None:
     logging.set_verbosity(logging.WARNING)
-    if unknown := [name for name in CHOSEN.value if name not in SIZES] + argv[1:]:
-        sys.exit(f"error: {unknown[0]!r} is none of the sizes {', '.join(SIZES)}")
     try:
         import torch  # noqa: F401
         import transformers  # noqa: F401
     except ImportError as error:
         sys.exit(f"error: there is no {error.name} to compare with: pip install torch transformers")
     jax.config.update("jax_num_cpu_devices", os.cpu_count())
-    for name in CHOSEN.value:
-        print(measure(SIZES[name], ROUNDS.value), flush=True)
+    # PyTorch shares the GPU.
+    os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
+    on_cpu = jax.default_backend() == "cpu"
+    sizes = CHOSEN.value or (_ON_CPU if on_cpu else _ON_GPU)
+    if unknown := [name for name in sizes if name not in SIZES] + argv[1:]:
+        sys.exit(f"error: {unknown[0]!r} is none of the sizes {', '.join(SIZES)}")
+    for name in sizes:
+        fastest = fastest_backend(jax.default_backend(), SIZES[name].dtype, packed=False)
+        for attention in ATTENTION.value or [fastest]:
+            print(measure(name, attention, ROUNDS.value), flush=True)
 
 
 if __name__ == "__main__":
