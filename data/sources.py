@@ -6,6 +6,7 @@ word is its weight:
     world                                     the project's own small world
     web                                       what the run's web pipeline has kept
     library                                   what the world withholds from its documents; to search
+    repetitions                               text to learn copying from; nothing of it is held out
     book.txt    corpus/*.jsonl.gz    corpus/  files, globs, folders; gzip and zstd by suffix
     hf://datasets/user/name/*.parquet         whatever fsspec can open: hf, gs, s3, https, ...
     tfds:lm1b    tfds:wiki40b/en/validation   a TFDS name, with a split if not train
@@ -41,6 +42,8 @@ ALTERNATIVES = (
     "give a folder or file of text, a prepared TFDS set (tfds:name) or the embedded world "
     "(config.data.source=world)"
 )
+# Practice that says nothing of how well text is modelled: none of it is validated on.
+REPETITIONS = "repetitions"
 # Part of the format: another seed would move documents between the splits of every run.
 SPLIT_SEED = 20
 
@@ -140,6 +143,8 @@ def documents(
         stream = _world(reading)
     elif spec == "library":
         stream = _library(reading)
+    elif spec == REPETITIONS:
+        stream = _repetitions(reading)
     elif spec == "web":
         stream = _web(reading, problems)
     elif spec.startswith("tfds:"):
@@ -176,14 +181,14 @@ def training_documents(
     workdir: str | os.PathLike = "",
 ) -> Iterator[tuple[str, str]]:
     """Documents of the training split of one source of the config; `workdir` as for `reading`."""
-    fraction = held_out_fraction(config)
+    fraction = held_out_fraction(config, source.spec)
     for name, text in documents(source.spec, reading(config, workdir), problems):
         if not is_held_out(text, fraction):
             yield name, text
 
 
-def held_out_fraction(config: ml_collections.ConfigDict) -> float:
-    """The fraction of the sources' documents held out; 0 where validation text has its own source.
+def held_out_fraction(config: ml_collections.ConfigDict, spec: str) -> float:
+    """The fraction of a source's documents held out; 0 where validation text has its own source.
 
     Raises:
         InputError: the fraction is not between 0 and 1.
@@ -195,13 +200,17 @@ def held_out_fraction(config: ml_collections.ConfigDict) -> float:
         raise InputError(
             f"config.data.validation_fraction is {fraction}: it must lie between 0 and 1"
         )
-    return fraction
+    return 0.0 if spec == REPETITIONS else fraction
 
 
 def size_hint(spec: str, reading: Reading) -> int | None:
     """About how many bytes of text a source has, where that can be told without reading it."""
     if spec == "world":
         return round(reading.world_megabytes * 1e6)
+    if spec == REPETITIONS:
+        from data.world import repetitions
+
+        return round(reading.world_megabytes * repetitions.SHARE * 1e6)
     if spec == "web":
         return _web_account(reading)["funnel"][-1]["bytes"]
     if spec == "library" or spec.startswith("tfds:") or _is_remote(spec):
@@ -227,6 +236,12 @@ def _library(reading: Reading) -> Iterator[tuple[str, str]]:
 
     for document in search.library(reading.world_seed):
         yield document.id, document.text
+
+
+def _repetitions(reading: Reading) -> Iterator[tuple[str, str]]:
+    from data.world import repetitions
+
+    yield from repetitions.documents(reading.world_seed, reading.world_megabytes)
 
 
 def _web(reading: Reading, problems: collections.Counter) -> Iterator[tuple[str, str]]:

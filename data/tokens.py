@@ -73,12 +73,17 @@ def run(config: ml_collections.ConfigDict, workdir: str) -> None:
     partial = folder.with_name("data.partial")
     tokenizer_file = pathlib.Path(workdir) / "tokenizer" / "tokenizer.json"
     tokenizer = Tokenizer.load(tokenizer_file)
-    fraction = sources.held_out_fraction(config)
     reading = sources.reading(config, workdir)
     with records.full_disk_explained(partial):
         _keep_what_fits(partial, _fingerprint(config, tokenizer_file))
         written = [
-            _part(part, reading, fraction, tokenizer, partial / part.name)
+            _part(
+                part,
+                reading,
+                sources.held_out_fraction(config, part.spec),
+                tokenizer,
+                partial / part.name,
+            )
             for part in _parts(config)
         ]
         counts = _counts(written, tokenizer, partial)

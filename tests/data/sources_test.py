@@ -254,11 +254,11 @@ class HeldOutTest(absltest.TestCase):
     def test_with_a_source_of_its_own_nothing_is_held_out(self):
         config = defaults.get_config()
         config.data.validation = "other.txt"
-        self.assertEqual(sources.held_out_fraction(config), 0.0)
+        self.assertEqual(sources.held_out_fraction(config, "world"), 0.0)
         config.data.validation = ""
         config.data.validation_fraction = 0.0
         with self.assertRaisesRegex(InputError, "validation_fraction is 0"):
-            sources.held_out_fraction(config)
+            sources.held_out_fraction(config, "world")
 
 
 class RealFilesTest(parameterized.TestCase):

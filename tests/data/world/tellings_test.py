@@ -50,7 +50,7 @@ class TellingsTest(absltest.TestCase):
         self.assertEqual(counts, dict(expected))
 
     def test_other_text_is_refused(self):
-        with self.assertRaisesRegex(InputError, "only known of the sources world and web"):
+        with self.assertRaisesRegex(InputError, "only known of the sources world, repet"):
             tellings.of_run(config_of("world@1,books/*.txt@1"), "nowhere")
 
 
