@@ -47,19 +47,15 @@ def token_log_probs(hidden: Array, unembedding: Array, targets: Array, chunk: in
     )(hidden, matrix, targets)
 
 
-@jax.custom_vjp
 def _log_probs(hidden: Array, matrix: Array, targets: Array) -> Array:
-    """The whole [B, T, V] at once, with a backward pass of its own.
-
-    The one that autodiff derives scatters into another array of that size, and multiplies float32
-    slopes with 16-bit weights, which no matrix unit does at its full speed.
-    """
-    return _log_probs_forward(hidden, matrix, targets)[0]
+    if hidden.dtype == jnp.float32:
+        return _log_probs_forward(hidden, matrix, targets)[0]
+    return _log_probs_in_16_bits(hidden, matrix, targets)
 
 
 def _log_probs_forward(hidden: Array, matrix: Array, targets: Array) -> tuple[Array, tuple]:
     logits = jnp.einsum("btd,vd->btv", hidden, matrix, preferred_element_type=jnp.float32)
-    largest = logits.max(-1, keepdims=True)
+    largest = jax.lax.stop_gradient(logits.max(-1, keepdims=True))
     weights = jnp.exp(logits - largest)
     total = weights.sum(-1, keepdims=True)
     chosen = jnp.take_along_axis(logits, targets[..., None], axis=-1)
@@ -67,19 +63,28 @@ def _log_probs_forward(hidden: Array, matrix: Array, targets: Array) -> tuple[Ar
     return log_probs, (hidden, matrix, targets, weights.astype(hidden.dtype), total)
 
 
+@jax.custom_vjp
+def _log_probs_in_16_bits(hidden: Array, matrix: Array, targets: Array) -> Array:
+    """With a backward pass of its own, since the one that autodiff derives multiplies the float32
+    slopes of the logits with 16-bit weights, at a fraction of a matrix unit's speed, and scatters
+    into another array of [B, T, V]."""
+    return _log_probs_forward(hidden, matrix, targets)[0]
+
+
 def _log_probs_backward(residuals: tuple, slope: Array) -> tuple[Array, Array, None]:
     """The slope of a logit is slope · (1 if it is the target's - its probability)."""
     hidden, matrix, targets, weights, total = residuals
     V, D = matrix.shape
+    slope = slope[..., None]
     is_target = jnp.arange(V) == targets[..., None]
-    slopes = slope[..., None] * (is_target - weights / total)
+    slopes = jnp.where(is_target, slope, 0) - weights * (slope / total)
     slopes = slopes.astype(hidden.dtype)
     # Batch and time as one axis, for the reason given in layers._matmul.
     rows = slopes.reshape(-1, V), hidden.reshape(-1, D)
     return slopes @ matrix, jax.lax.dot_general(*rows, (((0,), (0,)), ((), ()))), None
 
 
-_log_probs.defvjp(_log_probs_forward, _log_probs_backward)
+_log_probs_in_16_bits.defvjp(_log_probs_forward, _log_probs_backward)
 
 
 def _chunked(hidden: Array, matrix: Array, targets: Array, chunk: int) -> Array:

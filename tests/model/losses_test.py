@@ -50,6 +50,25 @@ class TokenLogProbsTest(parameterized.TestCase):
             lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), gradients, expected_gradients
         )
 
+    @parameterized.parameters(0, 5)
+    def test_in_16_bits_close_to_float32(self, chunk):
+        inputs = example(3, 13, 8, 29)
+        rounded = [x.astype(jnp.bfloat16) for x in inputs[:2]]
+
+        def total(function, hidden, matrix):
+            return jax.value_and_grad(lambda h, m: function(h, m).sum(), argnums=(0, 1))(
+                hidden, matrix
+            )
+
+        value, gradients = total(lambda h, m: token_log_probs(h, m, inputs[2], chunk), *rounded)
+        exact = [x.astype(jnp.float32) for x in rounded]
+        expected, expected_gradients = total(lambda h, m: reference(h, m, inputs[2]), *exact)
+        np.testing.assert_allclose(value, expected, rtol=1e-5)
+        for got, wanted in zip(gradients, expected_gradients, strict=True):
+            self.assertEqual(got.dtype, jnp.bfloat16)
+            error = np.linalg.norm(np.asarray(got, np.float32) - wanted)
+            self.assertLess(error / np.linalg.norm(wanted), 0.02)
+
     def test_large_logits_do_not_overflow(self):
         hidden, matrix, targets = example(2, 6, 8, 11)
         scores, gradient = jax.value_and_grad(
