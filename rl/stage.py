@@ -24,6 +24,7 @@ from data.encoding import Tokenizer
 from data.errors import InputError
 from data.run_folder import is_done
 from model.config import ModelConfig
+from model.parameters import flops_per_token
 from rl import evaluation, peak, unverified
 from rl.advantages import overlong_penalty
 from rl.environments import curriculum, named
@@ -33,7 +34,7 @@ from rl.packing import Packed, pack
 from rl.practice import Practice, Writer
 from rl.rollout import Rewards, Rollout, verified
 from serve.tools.resolve import resolve as resolve_tools
-from train import loop, stage, state, trained
+from train import loop, stage, state, trained, watch
 from train.gradients import Metrics
 from train.scaling import resolve, with_model
 
@@ -176,7 +177,9 @@ def make_plan(
             current, metrics = learner.skip(current, carried), {}
         jax.block_until_ready(current.step)
         seconds = (written - begun, time.monotonic() - written)
-        return current, metrics | _rollout_figures(tried, groups, seconds)
+        figures = _rollout_figures(tried, groups, seconds)
+        figures["flops"] = (_flops(architecture, tried, groups, rl.epochs), 1)
+        return current, metrics | figures
 
     return loop.Plan(
         name=rl.name,
@@ -272,11 +275,36 @@ def _rollout_figures(
     }
 
 
+def _flops(
+    architecture: ModelConfig,
+    tried: Sequence[Sequence[Rollout]],
+    groups: Sequence[Sequence[Rollout]],
+    epochs: int,
+) -> float:
+    """Of a step: a forward pass over all prompts and answers while they are written, and forward
+    and backward ones over those learnt from, as `flops_per_token` counts them. Evaluations, the
+    reference and a reward model are not in it."""
+
+    def tokens(groups: Sequence[Sequence[Rollout]]) -> list[int]:
+        return [
+            len(one.trajectory.prompt) + len(one.trajectory.tokens)
+            for group in groups
+            for one in group
+        ]
+
+    def total(lengths: Sequence[int]) -> float:
+        return sum(length * flops_per_token(architecture, length) for length in lengths)
+
+    return total(tokens(tried)) / 3 + epochs * total(tokens(groups))
+
+
 def _finish(folder: pathlib.Path, config: ConfigDict) -> dict[str, float]:
     evaluation.draw_curves(folder, f"{config.name}: {config.rl.environment}")
+    lines = watch.records(folder / "metrics.jsonl")
+    cost = {f"{config.rl.name}/flops": sum(line.get("flops", 0.0) for line in lines)}
     if config.rl.reward:
         unverified.draw(folder, f"{config.name}: {config.rl.environment}")
         found = unverified.summary(folder)
-        return {f"{config.rl.figures}/{name}": value for name, value in found.items()}
+        return cost | {f"{config.rl.figures}/{name}": value for name, value in found.items()}
     before, after = evaluation.first_and_last(folder)
-    return {f"{config.rl.figures}_before": before, f"{config.rl.figures}_after": after}
+    return cost | {f"{config.rl.figures}_before": before, f"{config.rl.figures}_after": after}

@@ -62,6 +62,10 @@ class GrpoTest(absltest.TestCase):
         self.assertLess(report["rl/grpo_before"], 0.6)
         self.assertGreater(report["rl/grpo_after"], 0.9)
         self.assertGreater(report["rl/seconds"], 0)
+        # 6 FLOPs a weight and token: 2 layers of width 32 and an unembedding, on 4 to 8 groups of 8
+        # answers of at most 6 tokens after a prompt of some.
+        answers = STEPS * 4 * 8
+        self.assertBetween(report["rl/flops"], answers * 8 * 6 * 1e4, 2 * answers * 40 * 6 * 1e5)
 
     def test_figures_of_every_step(self):
         lines = watch.records(self.run_ / "rl" / "metrics.jsonl")

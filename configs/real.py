@@ -1,0 +1,66 @@
+"""The whole way on real text, small: encyclopedia, stories and books, conversations, people's
+preferences, problems of school mathematics.
+
+    python -m train.main --config=configs/real.py:FOLDER
+
+FOLDER has wikitext2/train.txt.gz and valid.txt.gz, tinystories/ and books/ with text,
+llamafactory_demo/alpaca_en_demo.json.gz, oasst_en100/en_100_tree.jsonl.gz, dolly_sample/,
+instruction_1100/instruction-data.json.gz, gsm8k/train.jsonl.gz and webgpt_comparisons/. Any other
+files: --config.data.source, --config.sft.sources, --config.reward.sources, --config.rl.environment.
+"""
+
+from ml_collections import ConfigDict
+
+from configs import defaults
+
+
+def get_config(folder: str = "../shared/data") -> ConfigDict:
+    config = defaults.get_config()
+    config.name = "real"
+    config.stages = (
+        "data.tokenizer",
+        "data.tokens",
+        "data.chat_tokens",
+        "train.pretrain",
+        "train.sft",
+        "train.reward",
+        "rl.grpo",
+        "evals.report",
+    )
+    config.data.source = (
+        f"{folder}/wikitext2/train.txt.gz@0.5,{folder}/tinystories/@0.2,{folder}/books/@0.3"
+    )
+    config.data.validation = f"{folder}/wikitext2/valid.txt.gz"
+    config.model.layers = 4
+    config.model.width = 192
+    config.model.head_dim = 32
+    config.model.context = 256
+    config.mesh.cpu_devices = 2
+    config.train.steps = 800
+    config.train.batch = 16
+    config.train.accumulate = 4
+    config.train.weight_decay = 0.01
+    config.sft.sources = ",".join(
+        (
+            f"{folder}/llamafactory_demo/alpaca_en_demo.json.gz@0.2",
+            f"{folder}/oasst_en100/en_100_tree.jsonl.gz@0.1",
+            f"{folder}/dolly_sample/@0.05",
+            f"{folder}/instruction_1100/instruction-data.json.gz@0.15",
+            f"{folder}/gsm8k/train.jsonl.gz@0.3",
+            "replay@0.2",
+        )
+    )
+    # By the same hash of the question as that which keeps a tenth of them from practice.
+    config.sft.validation_fraction = 0.1
+    config.sft.steps = 300
+    config.sft.learning_rate_fraction = 1.0
+    config.reward.sources = (
+        f"{folder}/webgpt_comparisons/,{folder}/oasst_en100/en_100_tree.jsonl.gz"
+    )
+    config.reward.human = f"{folder}/webgpt_comparisons/"
+    config.rl.environment = f"gsm8k:{folder}/gsm8k/train.jsonl.gz"
+    config.rl.tokens = 128
+    config.rl.steps, config.rl.eval_steps, config.rl.eval_problems = 20, 10, 128
+    config.watch.log_steps = 25
+    config.watch.prompts = ("The history of the city", "Once upon a time", "It was a")
+    return config
