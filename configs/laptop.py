@@ -93,6 +93,10 @@ def _reinforcement(config: ConfigDict) -> None:
     """Word problems, of which the assistant gets some right when it samples; and jokes."""
     config.rankings.train, config.rankings.held_out = 1200, 150
     config.rankings.sampled, config.rankings.written = 2, 3
+    # At a third of the rate it orders 0.74 of the held-out pairs as the judge does after 90 steps,
+    # at the full rate 0.80. Jokes are short.
+    config.reward.learning_rate_fraction, config.reward.warmup = 1.0, 0.1
+    config.reward.epochs, config.reward.context = 4.0, 128
     for rl in (config.rl, config.rl_hard, config.ppo):
         rl.environment, rl.levels, rl.tokens = "problems", (1, 2), 112
         rl.problems, rl.group, rl.slots, rl.resample = 32, 8, 256, 0
