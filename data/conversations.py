@@ -23,6 +23,7 @@ the line end before them into other tokens.
 
 import functools
 import json
+import math
 import pathlib
 import re
 from collections.abc import Iterable, Sequence
@@ -289,14 +290,17 @@ def _checked_tool(tool: Any, where: str) -> dict:
 
 
 def _is_plain(value: Any, depth: int = MAX_DEPTH) -> bool:
-    """Whether a value is JSON of at most `depth` levels."""
+    """Whether a value is JSON of at most `depth` levels. Infinities and NaN, which Python reads and
+    would write, are none."""
     if isinstance(value, dict):
         return depth > 0 and all(
             isinstance(key, str) and _is_plain(inner, depth - 1) for key, inner in value.items()
         )
     if isinstance(value, list):
         return depth > 0 and all(_is_plain(inner, depth - 1) for inner in value)
-    return value is None or isinstance(value, str | int | float | bool)
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return value is None or isinstance(value, str | int | bool)
 
 
 # --- text and tokens --------------------------------------------------------------------------

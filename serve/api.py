@@ -4,6 +4,7 @@
     python -m serve.api --workdir=runs/laptop --tools=python,search
     python -m serve.api --workdir=runs/laptop --stage=base
     python -m serve.api --workdir=runs/laptop --compare=sft
+    python -m serve.api --model=downloads/Qwen3-0.6B --context=4096
 
 Routes: /v1/models, /v1/completions (with echo and logprobs), /v1/chat/completions (streaming,
 tools, JSON schemas), /v1/inside (attention and logit lens of a short text), /v1/labels (answers
@@ -12,6 +13,10 @@ written or ranked, kept as JSON Lines), /tokenize, /detokenize, /tokenizer_info,
 
 At / is a web page to chat, complete, look at tokens, next tokens and the model's inside, compare
 two stages (--compare) and label answers (kept in --labels). It needs nothing from elsewhere.
+
+--model serves a Hugging Face folder as it is, of the families Qwen3, Llama 3 and GPT-2: weights in
+safetensors, config.json, tokenizer.json; nothing in it is executed. Conversations are put to it in
+this project's chat template, for which its tokenizer must have the tokens.
 
     curl localhost:8000/v1/chat/completions -d '{"messages":[{"role":"user","content":"Hello"}]}'
 
@@ -32,6 +37,7 @@ from collections.abc import Callable
 from absl import app, flags, logging
 
 from data.errors import InputError, one_line_errors
+from model.parameters import count
 from serve.engine import Engine
 from serve.http.engine_thread import EngineThread, Served
 from serve.http.label_folder import LabelFolder
@@ -39,21 +45,26 @@ from serve.http.limits import Limits
 from serve.http.metrics import new_metrics
 from serve.http.server import make_server
 from serve.http.site import Site
-from serve.load import load, read_config
+from serve.load import check_source, load, load_hf, read_config
 from serve.terminal import say
 from serve.tools.resolve import resolve
 from serve.tools.tool import Tool
 
 _DEFAULT = Limits()
 WORKDIR = flags.DEFINE_string("workdir", None, "The run's folder.")
-STAGE = flags.DEFINE_string("stage", "chat", "The stage whose newest model is served.")
+MODEL = flags.DEFINE_string("model", None, "A Hugging Face folder to serve in the place of a run.")
+STAGE = flags.DEFINE_string(
+    "stage", None, "The stage of the run whose newest model is served. Default: chat."
+)
 HOST = flags.DEFINE_string("host", "127.0.0.1", "The address to listen on; 0.0.0.0: all.")
 PORT = flags.DEFINE_integer("port", 8000, "The port to listen on; 0: any that is free.")
 API_KEY = flags.DEFINE_string(
     "api_key", None, "What clients must show. Default: that of PRIMER_API_KEY, or none."
 )
 MODEL_NAME = flags.DEFINE_string(
-    "model_name", None, "The model's name in the API. Default: the run's and the stage's."
+    "model_name",
+    None,
+    "The model's name in the API. Default: the run's and the stage's, or --model's.",
 )
 TOOLS = flags.DEFINE_list(
     "tools", [], "What the model may call here when a request asks for it: python, search, or both."
@@ -65,7 +76,9 @@ COMPARE = flags.DEFINE_string(
     "compare", None, "A further stage of the run to serve, beside which the first is voted on."
 )
 LABELS = flags.DEFINE_string(
-    "labels", None, 'The folder that labels and votes go to; "": none. Default: WORKDIR/labels.'
+    "labels",
+    None,
+    'The folder that labels and votes go to; "": none. Default: WORKDIR/labels; with --model none.',
 )
 SLOTS = flags.DEFINE_integer("slots", _DEFAULT.slots, "Texts written at a time.")
 QUEUE = flags.DEFINE_integer(
@@ -108,7 +121,9 @@ def main(argv: list[str]) -> None:
     logging.set_verbosity(logging.WARNING)
     with one_line_errors():
         limits = _checked(argv)
-        config = read_config(WORKDIR.value, STAGE.value)
+        stage, config = STAGE.value or "chat", None
+        if MODEL.value is None:
+            config = read_config(WORKDIR.value, stage)
         if COMPARE.value is not None:
             read_config(WORKDIR.value, COMPARE.value)
         tools = tuple(resolve(TOOLS.value, WORKDIR.value, config, DOCUMENTS.value))
@@ -116,7 +131,12 @@ def main(argv: list[str]) -> None:
             say(tool.about)
 
         def make(stage: str, tools: tuple[Tool, ...]) -> Served:
-            trained = load(WORKDIR.value, stage)
+            if MODEL.value is None:
+                trained = load(WORKDIR.value, stage)
+                about = f"{WORKDIR.value}: the model of the stage {stage}, step {trained.step}"
+            else:
+                trained = load_hf(MODEL.value)
+                about = f"{MODEL.value}: {count(trained.architecture):,} parameters"
             if CONTEXT.value is not None and CONTEXT.value > trained.architecture.context:
                 raise InputError(
                     f"--context is {CONTEXT.value}, but the model's is "
@@ -131,38 +151,40 @@ def main(argv: list[str]) -> None:
                 steps=_STEPS,
             )
             engine.warm_up()
-            say(f"{WORKDIR.value}: the model of the stage {stage}, step {trained.step}")
+            say(about)
             return Served(engine, tools)
 
-        made = {_name(STAGE.value): functools.partial(make, STAGE.value, tools)}
+        made = {_name(stage): functools.partial(make, stage, tools)}
         if COMPARE.value is not None:
             name = f"{_folder()}-{COMPARE.value}"
             if name in made:
                 raise InputError(f"--model_name is {name}, which is what --compare is called")
             made[name] = functools.partial(make, COMPARE.value, ())
-        folder = f"{WORKDIR.value}/labels" if LABELS.value is None else LABELS.value
+        folder = LABELS.value
+        if folder is None and MODEL.value is None:
+            folder = f"{WORKDIR.value}/labels"
         serve(made, limits, LabelFolder(folder) if folder else None)
 
 
 def _folder() -> str:
-    return pathlib.Path(WORKDIR.value).resolve().name
+    return pathlib.Path(MODEL.value or WORKDIR.value).resolve().name
 
 
 def _name(stage: str) -> str:
-    return MODEL_NAME.value or f"{_folder()}-{stage}"
+    return MODEL_NAME.value or (f"{_folder()}-{stage}" if MODEL.value is None else _folder())
 
 
 def _checked(argv: list[str]) -> Limits:
     """The limits that the flags say, before anything is loaded."""
     if len(argv) > 1:
         raise InputError(f"unexpected argument {argv[1]!r}; the run's folder is --workdir=DIR")
-    if WORKDIR.value is None:
-        raise InputError("no --workdir; give the folder of a run, such as --workdir=runs/laptop")
+    of_a_run = {flag.name: flag.value for flag in (STAGE, COMPARE)}
+    check_source(WORKDIR.value, MODEL.value, TOOLS.value, of_a_run)
     if not 0 <= PORT.value < 2**16:
         raise InputError(f"--port is {PORT.value}; it must be between 0 and 65535")
     if CONTEXT.value is not None and CONTEXT.value < 2:
         raise InputError(f"--context is {CONTEXT.value}; it must be at least 2")
-    if COMPARE.value in (STAGE.value, ""):
+    if COMPARE.value in (STAGE.value or "chat", ""):
         raise InputError(f"--compare is {COMPARE.value!r}; name a stage other than --stage")
     limits = Limits(**{f.name: flags.FLAGS[f.name].value for f in dataclasses.fields(Limits)})
     for name, value in dataclasses.asdict(limits).items():

@@ -4,6 +4,7 @@
     python -m serve.chat --workdir=runs/laptop --tools=python,search
     python -m serve.chat --workdir=runs/laptop --prompt="Who are you?"
     python -m serve.chat --workdir=runs/laptop --base --prompt="The capital of France is"
+    python -m serve.chat --model=downloads/Qwen3-0.6B --prompt="Who are you?"
 
 A conversation with the run's chat model: every line typed (or read from a pipe) is answered. /help
 lists what else can be typed. Ctrl-C stops an answer, Ctrl-D ends the program. What the model
@@ -13,6 +14,8 @@ full the oldest exchanges are left out, which is said.
 With --prompt there is one answer, alone on standard output; everything else goes to standard error.
 
 With --base, the base model goes on with a text: with that of --prompt, or with every line.
+
+--model takes the model of a Hugging Face folder in the place of a run's, as serve.api does.
 """
 
 import contextlib
@@ -24,9 +27,10 @@ from collections.abc import Callable
 from absl import app, flags, logging
 
 from data.errors import InputError, one_line_errors
+from model.parameters import count
 from serve.conversation import Conversation
 from serve.engine import Engine, Request
-from serve.load import WEIGHTS, load, read_config
+from serve.load import WEIGHTS, check_source, load, load_hf, read_config
 from serve.pieces import stream_text
 from serve.terminal import (
     Display,
@@ -42,6 +46,7 @@ from serve.tools.tool import Tool
 from serve.turns import Bounds, Event, Turns
 
 WORKDIR = flags.DEFINE_string("workdir", None, "The run's folder.")
+MODEL = flags.DEFINE_string("model", None, "A Hugging Face folder to use in the place of a run.")
 STAGE = flags.DEFINE_string(
     "stage", None, "The stage whose newest model is used. Default: chat, and base with --base."
 )
@@ -98,13 +103,17 @@ def main(argv: list[str]) -> None:
     with one_line_errors(), contextlib.ExitStack() as closing:
         stage, settings = _checked(argv)
         prepare_streams()
-        config = read_config(WORKDIR.value, stage)
+        config = read_config(WORKDIR.value, stage) if MODEL.value is None else None
         tools = resolve(TOOLS.value, WORKDIR.value, config, DOCUMENTS.value)
         for tool in tools:
             closing.callback(tool.close)
-        trained = load(WORKDIR.value, stage, weights=PRECISION.value)
-        about = [f"{WORKDIR.value}: the model of the stage {stage}, step {trained.step}"]
-        for line in (*about, *(tool.about for tool in tools)):
+        if MODEL.value is None:
+            trained = load(WORKDIR.value, stage, weights=PRECISION.value)
+            about = f"{WORKDIR.value}: the model of the stage {stage}, step {trained.step}"
+        else:
+            trained = load_hf(MODEL.value, weights=PRECISION.value)
+            about = f"{MODEL.value}: {count(trained.architecture):,} parameters"
+        for line in (about, *(tool.about for tool in tools)):
             say(line)
         engine = Engine(
             trained.params, trained.architecture, trained.tokenizer, slots=1, steps=_STEPS
@@ -128,15 +137,19 @@ def _checked(argv: list[str]) -> tuple[str, dict[str, float]]:
     """The stage and the settings of sampling that the flags say, before anything is loaded."""
     if len(argv) > 1:
         raise InputError(f'unexpected argument {argv[1]!r}; to say something, --prompt="..."')
-    if WORKDIR.value is None:
-        raise InputError("no --workdir; give the folder of a run, such as --workdir=runs/laptop")
+    check_source(WORKDIR.value, MODEL.value, TOOLS.value, {STAGE.name: STAGE.value})
     if BASE.value:
         for flag in (TOOLS, DOCUMENTS, SYSTEM):
             if flag.value:
                 raise InputError(f"--{flag.name} is for conversations: leave it or --base out")
-    workdir = pathlib.Path(WORKDIR.value)
+    workdir = pathlib.Path(WORKDIR.value or "")
     stage = STAGE.value or ("base" if BASE.value else "chat")
-    if stage == "chat" and (workdir / "base").is_dir() and not (workdir / "chat").is_dir():
+    if (
+        MODEL.value is None
+        and stage == "chat"
+        and (workdir / "base").is_dir()
+        and not (workdir / "chat").is_dir()
+    ):
         raise InputError(
             f"{workdir} has no chat model; add --base to complete text with its base model, or "
             "name another stage with --stage"

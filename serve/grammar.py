@@ -30,7 +30,11 @@ def json_bias(tokenizer: Tokenizer, schema: dict[str, Any]) -> Bias:
     Raises:
         InputError: it is no JSON schema, or one beyond what can be followed.
     """
-    grammar = llguidance.LLMatcher.grammar_from_json_schema(json.dumps(schema), overrides=_LAYOUT)
+    written = _written(schema)
+    try:
+        grammar = llguidance.LLMatcher.grammar_from_json_schema(written, overrides=_LAYOUT)
+    except ValueError as error:
+        raise _refused(str(error)) from error
     return _bias(tokenizer, grammar)
 
 
@@ -71,7 +75,18 @@ def _call_schema(function: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_layout(schema: dict[str, Any]) -> str:
-    return json.dumps(schema | {"x-guidance": _LAYOUT})
+    return _written(schema | {"x-guidance": _LAYOUT})
+
+
+def _written(schema: dict[str, Any]) -> str:
+    try:
+        return json.dumps(schema, allow_nan=False)
+    except (ValueError, RecursionError) as error:
+        raise _refused(str(error)) from error
+
+
+def _refused(why: str) -> InputError:
+    return InputError(f"the schema cannot be followed ({_first_line(why)})")
 
 
 def logit_bias(vocab_size: int, added: dict[int, float]) -> Bias:
@@ -95,7 +110,7 @@ def both(one: Bias, other: Bias) -> Bias:
 def _bias(tokenizer: Tokenizer, grammar: str) -> Bias:
     vocabulary = _vocabulary(tokenizer)
     if wrong := llguidance.LLMatcher.validate_grammar(grammar, vocabulary):
-        raise InputError(f"the schema cannot be followed ({_first_line(wrong)})")
+        raise _refused(wrong)
     matcher = llguidance.LLMatcher(vocabulary, grammar, log_level=0)
     read = 0
 

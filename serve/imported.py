@@ -1,4 +1,4 @@
-"""A Hugging Face folder as a stage of a run.
+"""A Hugging Face folder as a model to use, or as a stage of a run.
 
 Nothing in the folder is executed, and all of it is looked at before anything is written.
 """
@@ -10,6 +10,7 @@ import pathlib
 import tempfile
 from typing import Any
 
+import jax
 import numpy as np
 from ml_collections import ConfigDict
 from tqdm import tqdm
@@ -19,7 +20,8 @@ from data.encoding import Tokenizer
 from data.errors import InputError
 from data.run_folder import mark_done, write_atomically
 from data.tokenizer import existing, special_token
-from model.config import ModelConfig
+from model.attention import fastest_backend
+from model.config import ModelConfig, from_mapping
 from serve import hugging_face, hugging_face_config
 from serve.safetensors_folder import Reader
 from train.checkpoints import Checkpoints
@@ -53,9 +55,7 @@ def import_hf(
         raise InputError(f"--stage is {stage!r}; it is the name of a folder of the run")
     if folder.exists():
         raise InputError(f"{folder} exists already: give another --workdir, or move it away")
-    settings = _object(source / "config.json")
-    where = str(source / "config.json")
-    sizes = hugging_face_config.architecture(settings, where)
+    sizes = read_sizes(model)
     described = _tokenizer_json(source / "tokenizer.json", add_control_tokens)
     tokenizer = _loaded(described)
     rows = sizes["vocab_size"]
@@ -73,6 +73,34 @@ def import_hf(
     write_atomically(folder / "config.json", config.to_json_best_effort(indent=2) + "\n")
     mark_done(folder, {"imported": str(source)})
     return architecture
+
+
+def read_sizes(model: str) -> dict[str, Any]:
+    """The `config.model` of a folder.
+
+    Raises:
+      InputError: there is no such folder, or its architecture is not computed here.
+    """
+    path = pathlib.Path(model) / "config.json"
+    return hugging_face_config.architecture(_object(path), str(path))
+
+
+def read_hf(model: str) -> tuple[dict[str, Any], ModelConfig, Tokenizer]:
+    """The model of a folder: its parameters on the host in float32, and what they are of.
+
+    Raises:
+      InputError: as `import_hf`.
+    """
+    source, sizes = pathlib.Path(model), read_sizes(model)
+    tokenizer = _loaded(_tokenizer_json(source / "tokenizer.json", add_control_tokens=False))
+    if sizes["vocab_size"] < tokenizer.vocab_size:
+        raise InputError(
+            f"{source / 'config.json'} has vocab_size {sizes['vocab_size']}, but the tokenizer "
+            f"beside it {tokenizer.vocab_size} tokens: they are not of one model"
+        )
+    backend = fastest_backend(jax.default_backend(), "float32", packed=False)
+    architecture = dataclasses.replace(from_mapping(sizes), attention=backend)
+    return _read(source, architecture), architecture, tokenizer
 
 
 def _read(source: pathlib.Path, architecture: ModelConfig) -> dict[str, Any]:

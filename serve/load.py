@@ -1,17 +1,32 @@
-"""A trained stage of a run, ready to use: parameters, architecture, tokenizer and config."""
+"""A model, ready to use: parameters, architecture, tokenizer and config. A trained stage of a run,
+or a Hugging Face folder."""
 
 import os
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import jax
 from jax.sharding import Mesh
+from ml_collections import ConfigDict
 
+from data.errors import InputError
 from model.parameters import parameters
 from model.quantize import quantized, quantized_declarations
 from model.sharding import make_mesh, shardings
+from serve.imported import read_hf, read_sizes
 from train import trained
 from train.trained import Trained, read_config
 
-__all__ = ["WEIGHTS", "Trained", "decoding_mesh", "load", "read_config"]
+__all__ = [
+    "WEIGHTS",
+    "Trained",
+    "check_source",
+    "decoding_mesh",
+    "load",
+    "load_hf",
+    "read_config",
+]
 
 
 # What the weights can be loaded as: as they are, or the layers' matrices quantised.
@@ -30,11 +45,63 @@ def load(
       weights: of WEIGHTS; "int8" as model.quantize makes them.
     """
     mesh = decoding_mesh() if mesh is None else mesh
-    found = trained.load(workdir, stage, mesh)
+    return _with_weights(trained.load(workdir, stage, mesh), mesh, weights)
+
+
+def load_hf(model: str, mesh: Mesh | None = None, weights: str = "float32") -> Trained:
+    """The model of a Hugging Face folder, as `load` gives one. Of a run's config there is its name
+    alone, and its step is 0.
+
+    Raises:
+      InputError: the folder is not whole, or of an architecture or with settings that are not
+        computed here.
+    """
+    mesh = decoding_mesh() if mesh is None else mesh
+    params, architecture, tokenizer = read_hf(model)
+    params = jax.device_put(params, shardings(parameters(architecture), mesh))
+    config = ConfigDict({"name": pathlib.Path(model).resolve().name})
+    return _with_weights(Trained(params, architecture, tokenizer, config, 0), mesh, weights)
+
+
+def _with_weights(found: Trained, mesh: Mesh, weights: str) -> Trained:
     if weights == "float32":
         return found
     places = shardings(quantized_declarations(parameters(found.architecture)), mesh)
     return found._replace(params=jax.jit(quantized, out_shardings=places)(found.params))
+
+
+def check_source(
+    workdir: str | None, model: str | None, tools: Sequence[str], of_a_run: Mapping[str, Any]
+) -> None:
+    """Refuses flags that do not say which model is meant, before anything is loaded.
+
+    Args:
+      workdir, model: of the flags --workdir and --model, one of which is to be given.
+      tools: of --tools.
+      of_a_run: values of further flags that mean something in a run alone; None: not given.
+
+    Raises:
+      InputError: both or none are given, --model beside what needs a run, or a folder without a
+        model that can be used here.
+    """
+    if model is None and workdir is None:
+        raise InputError(
+            "no --workdir; give the folder of a run, such as --workdir=runs/laptop, or --model=DIR "
+            "with one of Hugging Face"
+        )
+    if model is None:
+        return
+    if workdir is not None:
+        raise InputError("--model and --workdir both name a model: leave one of them out")
+    for name, value in of_a_run.items():
+        if value is not None:
+            raise InputError(f"--{name} is for models of a run: leave it or --model out")
+    if "search" in (name.strip() for name in tools):
+        raise InputError(
+            "the tool search keeps its index in a run, and --model has none: leave search out, or "
+            "make the folder a run with serve.import_hf"
+        )
+    read_sizes(model)
 
 
 def decoding_mesh(slots: int = 1) -> Mesh:

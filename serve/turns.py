@@ -181,8 +181,10 @@ class Turns:
     ):
         self._engine, self._tokenizer, self._in_step = engine, engine.tokenizer, in_step
         self._tools, self._bounds = tuple(tools), bounds or Bounds()
-        self._end = self._tokenizer.special[END]
-        self._stops = (self._end, self._tokenizer.end_of_text)
+        # A tokenizer without it has no prompts for turns, but what has a Turns may complete texts.
+        self._end = self._tokenizer.special.get(END)
+        ends = (self._end, self._tokenizer.end_of_text)
+        self._stops = tuple(end for end in ends if end is not None)
         self._turns: list[Turn] = []
         self._threads = concurrent.futures.ThreadPoolExecutor(
             max_workers=2 * (os.cpu_count() or 1), thread_name_prefix="tool"

@@ -254,7 +254,7 @@ class EngineThread:
             while self._step(worker):
                 pass
             self.state = State.STOPPING
-        except Exception as error:
+        except BaseException as error:  # nobody above a thread would learn of it
             self.state, self.error = State.FAILED, error
             if not isinstance(error, InputError):
                 logging.exception("the engine has failed")

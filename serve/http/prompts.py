@@ -99,7 +99,7 @@ def _of_today(message: Any) -> Any:
 def _in_order_of_calls(messages: list[Any]) -> list[Any]:
     """Results of tools in the order of the calls that they answer, which is how the template tells
     which belongs to which; a client may send them in any."""
-    ordered, places = [], {}
+    ordered, places, before = [], {}, None
     for message in messages:
         role = message.get("role") if isinstance(message, dict) else None
         if role != "tool":
@@ -107,12 +107,13 @@ def _in_order_of_calls(messages: list[Any]) -> list[Any]:
             ids = [call.get("id") if isinstance(call, dict) else None for call in _listed(calls)]
             places = {name: n for n, name in enumerate(ids) if isinstance(name, str)}
             ordered.append([message])
-        elif ordered and ordered[-1][0].get("role") == "tool":
+        elif before == "tool":
             ordered[-1].append(message)
         else:
             ordered.append([message])
         if role == "tool":
             ordered[-1].sort(key=lambda result: places.get(str(result.get("tool_call_id")), 0))
+        before = role
     return [message for group in ordered for message in group]
 
 

@@ -329,6 +329,17 @@ class HostileTest(parameterized.TestCase):
             },
             "not a JSON object",
         ),
+        (
+            {
+                "messages": [
+                    {
+                        "role": "assistant",
+                        "tool_calls": [{"function": {"name": "f", "arguments": '{"x": NaN}'}}],
+                    }
+                ]
+            },
+            "not a JSON object",
+        ),
         ({"messages": [{"role": "user"}], "tools": {"a": 1}}, "tools are not a list"),
         ({"messages": [{"role": "user"}], "tools": [{"x": 1}]}, "tool 0: a tool has no name"),
     )
@@ -394,6 +405,8 @@ class ParseTest(parameterized.TestCase):
         ("<tool_call>{</tool_call>", "not JSON"),
         ("<tool_call>[1]</tool_call>", "names no tool"),
         ('<tool_call>{"name": "f", "arguments": 3}</tool_call>', "are not a JSON object"),
+        ('<tool_call>{"name": "f", "arguments": {"x": NaN}}</tool_call>', "are not a JSON object"),
+        ('<tool_call>{"name": "f", "arguments": {"x": 1e999}}</tool_call>', "not a JSON object"),
         ("<tool_call>" + "[" * 3000 + "</tool_call>", "not JSON"),
         ("<tool_call>" + "1" * 5000 + "</tool_call>", "not JSON"),
         ("<tool_call>" + "1" * 70_000 + "</tool_call>", "longer than"),

@@ -12,6 +12,9 @@ import time
 
 from absl.testing import absltest
 
+from serve.exported import export_hf
+from serve.load import load
+from tests.serve import small_run
 from tests.serve.terminal_session import ROOT
 
 
@@ -47,6 +50,10 @@ class CommandTest(absltest.TestCase):
             ("--workdir=.", "--slots=0"): "--slots is 0; it must be at least 1",
             ("--workdir=.", "more"): "unexpected argument 'more'",
             ("--workdir=.", "--compare=chat"): "--compare is 'chat'; name a stage other than",
+            ("--workdir=.", "--model=."): "--model and --workdir both name a model",
+            ("--model=nowhere",): "there is no nowhere/config.json",
+            ("--model=.", "--compare=sft"): "--compare is for models of a run",
+            ("--model=.", "--tools=python,search"): "the tool search keeps its index in a run",
         }
         programs = {arguments: start(["serve.api"], *arguments) for arguments in cases}
         for arguments, sentence in cases.items():
@@ -65,6 +72,44 @@ class CommandTest(absltest.TestCase):
         errors = program.communicate(timeout=120)[1]
         self.assertEqual(program.returncode, 2, errors)
         self.assertIn("error: there is no tokenizer at", errors)
+
+    def test_a_hugging_face_folder_is_served_as_the_run_it_was_exported_from(self):
+        run = small_run.folder() / "run"
+        folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory())) / "exported"
+        export_hf(load(run), run, "base", folder)
+        before = sorted(folder.iterdir())
+        programs = [
+            start(["serve.api"], *source, "--port=0", "--context=128", "--slots=2")
+            for source in (
+                (f"--workdir={run}", "--stage=base", "--labels="),
+                (f"--model={folder}",),
+            )
+        ]
+        for program in programs:
+            self.addCleanup(program.wait)
+            self.addCleanup(program.kill)
+        ports, names = zip(*map(listening, programs), strict=True)
+        self.assertEqual(names, ("run-base", "exported"))
+        for port in ports:
+            while ask(port, "GET", "/health").status != 200:
+                time.sleep(0.05)
+
+        def same(path: str, body: dict) -> list[dict]:
+            answers = [json.loads(ask(port, "POST", path, body).read()) for port in ports]
+            self.assertEqual(answers[0]["choices"], answers[1]["choices"])
+            self.assertEqual(answers[0]["usage"], answers[1]["usage"])
+            return answers[1]["choices"]
+
+        asked = [{"role": "user", "content": "What saw the cat, Zoë? 😀"}]
+        settings = {"max_tokens": 20, "seed": 3, "temperature": 0.7}
+        (answer,) = same("/v1/chat/completions", {"messages": asked} | settings)
+        self.assertTrue(answer["message"]["content"])
+        text = {"prompt": "the naïve cat", "logprobs": 2, "echo": True}
+        (answer,) = same("/v1/completions", text | settings)
+        self.assertTrue(answer["text"].startswith("the naïve cat"))
+        page = json.loads(ask(ports[1], "GET", "/page_info").read())
+        self.assertIsNone(page["labels"])
+        self.assertEqual(sorted(folder.iterdir()), before)
 
     def test_a_signal_lets_streams_be_finished(self):
         scripted = ["tests.serve.scripted_program", "serve.api"]

@@ -17,6 +17,7 @@ from absl.testing import absltest
 from data.conversations import prompt_ids
 from model.sharding import make_mesh
 from serve.engine import Engine, Request
+from serve.exported import export_hf
 from serve.load import load
 from serve.pieces import stream_text
 from tests.serve import small_run
@@ -83,6 +84,15 @@ class BaseTest(absltest.TestCase):
         self.assertEqual(program.returncode, 0)
         self.assertEqual(errors.decode(), f"{RUN}: the model of the stage base, step 3\n")
 
+    def test_the_model_of_a_hugging_face_folder(self):
+        folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory())) / "exported"
+        export_hf(load(RUN), RUN, "base", folder)
+        flags = (f"--model={folder}", "--base", "--prompt=the cat", "--max_tokens=20", "--seed=4")
+        out, errors = start(command(*flags)).communicate(timeout=120)
+        expected = self.expected("the cat", 4, 20, temperature=0.8, top_p=0.95)
+        self.assertEqual(out.decode(), expected + "\n")
+        self.assertRegex(errors.decode(), rf"\A{folder}: [\d,]+ parameters\n\Z")
+
     def test_lines_from_a_pipe(self):
         """A line that cannot be completed is said so, and the next one is completed."""
         program = start(command(f"--workdir={RUN}", "--base", "--seed=7", "--max_tokens=9"))
@@ -102,6 +112,7 @@ class BaseTest(absltest.TestCase):
         cases = {
             (f"--workdir={RUN}", "--prompt=a"): "has no chat model; add --base",
             ("--base",): "no --workdir; give the folder of a run",
+            (f"--model={RUN}", "--stage=rl"): "--stage is for models of a run",
             ("--workdir=nowhere", "--base"): "there is no run at nowhere",
             (*base, "--top_p=0"): "--top_p is 0.0; it must be above 0",
             (*base, "more"): "unexpected argument 'more'",

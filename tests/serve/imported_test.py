@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import shutil
 import tempfile
 
 import jax
@@ -12,10 +13,11 @@ from absl.testing import absltest, parameterized
 from configs.defaults import get_config
 from data.conversations import CONTROL, prompt_ids
 from data.errors import InputError
+from model.quantize import quantized
 from serve.engine import Engine, Request
 from serve.exported import export_hf
 from serve.imported import import_hf
-from serve.load import load
+from serve.load import load, load_hf
 from serve.safetensors_folder import INDEX, ONE_FILE
 from tests.serve import small_families
 
@@ -52,6 +54,22 @@ class ImportTest(parameterized.TestCase):
         ]
         self.assertEqual(written[0].tokens, written[1].tokens)
         self.assertEqual(found.step, 0)
+
+    def test_read_without_a_run_it_is_the_same_model(self):
+        for name in ("qwen3", "gpt2"):
+            with self.subTest(name):
+                self.export(name)
+                self.take()
+                found, kept = load_hf(str(self.model)), load(self.workdir)
+                self.assertEqual(found.architecture, kept.architecture)
+                self.assertEqual(found.tokenizer.special, kept.tokenizer.special)
+                jax.tree.map(np.testing.assert_array_equal, found.params, kept.params)
+                rows = found.params["embedding"]
+                self.assertEqual(rows.sharding, kept.params["embedding"].sharding)
+                exact, small = kept.params, load_hf(str(self.model), weights="int8").params
+                jax.tree.map(np.testing.assert_array_equal, small, quantized(exact))
+            for folder in (self.model, self.workdir, self.folder / "run"):
+                shutil.rmtree(folder)
 
     def test_openai_s_names_and_old_buffers_are_understood(self):
         """GPT-2 as it was first published: no prefix, masks among the tensors, no tied head."""
@@ -92,6 +110,8 @@ class ImportTest(parameterized.TestCase):
         with self.assertRaisesRegex(InputError, sentence):
             self.take()
         self.assertFalse(self.workdir.exists())
+        with self.assertRaises(InputError):
+            load_hf(str(self.model))
 
     def test_damaged_and_foreign_files(self):
         self.export("qwen3")

@@ -7,7 +7,7 @@ import threading
 import time
 import unittest
 
-from absl.testing import absltest
+from absl.testing import absltest, parameterized
 
 from data.conversations import END
 from tests.serve.http.live import Slow, live
@@ -211,13 +211,18 @@ class DrainTest(absltest.TestCase):
             stream.close()
 
 
-class FailureTest(absltest.TestCase):
-    def test_an_engine_that_breaks_leaves_nobody_waiting(self):
+class Panic(BaseException):
+    """As libraries in Rust raise."""
+
+
+class FailureTest(parameterized.TestCase):
+    @parameterized.parameters(RuntimeError, Panic)
+    def test_an_engine_that_breaks_leaves_nobody_waiting(self, error):
         class Breaking(Slow):
             def step(self) -> None:
                 super().step()
                 if self.writing == 2:
-                    raise RuntimeError("broken")
+                    raise error("broken")
 
         with live(lambda: Breaking(SAID)) as server:
             answers = []
