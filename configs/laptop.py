@@ -103,12 +103,13 @@ def _reinforcement(config: ConfigDict) -> None:
         rl.steps, rl.eval_steps, rl.eval_problems = 50, 10, 128
         # Steps of 1e-3 in the sign of the gradient undo what was learnt, and Adam's first steps are
         # as long as its rate.
-        rl.learning_rate, rl.warmup = 3e-4, 0.25
+        rl.minibatches, rl.learning_rate, rl.warmup, rl.beta2 = 2, 2e-4, 0.2, 0.99
     config.rl_hard.environment, config.rl_hard.levels = "countdown", (1,)
     for rl in (config.rlhf, config.rlhf_ppo):
         rl.problems, rl.group, rl.slots = 32, 8, 256
         rl.steps, rl.eval_steps = 40, 5
-        rl.learning_rate, rl.warmup = 1e-4, 0.2
+        # At 1e-4 the answers strayed by seven nats in 40 steps, past what the reward model knows.
+        rl.learning_rate, rl.warmup = 5e-5, 0.2
 
 
 def _quick(config: ConfigDict) -> None:

@@ -168,7 +168,8 @@ class EngineThread:
         self.on_unloadable: Callable[[], None] = nothing
         self.served: Served | None = None
         self._inbox: queue.SimpleQueue[tuple[str, _Job | None]] = queue.SimpleQueue()
-        self._held, self._seconds_of_one = 0, 1.0
+        # What a text took lately from its coming to its end, its waiting included.
+        self._held, self._seconds = 0, 1.0
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
     @property
@@ -216,7 +217,7 @@ class EngineThread:
             )
         if self._held + len(works) > most:
             self._metrics.refused.inc()
-            seconds = 1 + int(self._seconds_of_one * self._held / self._limits.slots)
+            seconds = 1 + int(self._seconds)
             raise ApiError(
                 429,
                 "The server is busy: too many texts are waiting. Please try again later.",
@@ -240,7 +241,7 @@ class EngineThread:
                 job.over = True
                 self._held -= 1
                 took = time.monotonic() - job.begun
-                self._seconds_of_one += 0.1 * (took - self._seconds_of_one)
+                self._seconds += 0.1 * (took - self._seconds)
             job.texts.news.put_nowait((job, item))
 
     # --- in the thread ------------------------------------------------------------------------
