@@ -29,6 +29,7 @@ import socket
 import time
 from collections.abc import Callable
 
+import jax
 from absl import app, flags, logging
 
 from data.errors import InputError, one_line_errors
@@ -109,6 +110,9 @@ def main(argv: list[str]) -> None:
     with one_line_errors():
         limits = _checked(argv)
         config = read_config(WORKDIR.value, STAGE.value)
+        if config.mesh.cpu_devices:
+            # As it was trained: each core writes texts of its own.
+            jax.config.update("jax_num_cpu_devices", config.mesh.cpu_devices)
         if COMPARE.value is not None:
             read_config(WORKDIR.value, COMPARE.value)
         tools = tuple(resolve(TOOLS.value, WORKDIR.value, config, DOCUMENTS.value))
