@@ -34,6 +34,7 @@ import socket
 import time
 from collections.abc import Callable
 
+import jax
 from absl import app, flags, logging
 
 from data.errors import InputError, one_line_errors
@@ -124,6 +125,9 @@ def main(argv: list[str]) -> None:
         stage, config = STAGE.value or "chat", None
         if MODEL.value is None:
             config = read_config(WORKDIR.value, stage)
+            if config.mesh.cpu_devices:
+                # As it was trained: each core writes texts of its own.
+                jax.config.update("jax_num_cpu_devices", config.mesh.cpu_devices)
         if COMPARE.value is not None:
             read_config(WORKDIR.value, COMPARE.value)
         tools = tuple(resolve(TOOLS.value, WORKDIR.value, config, DOCUMENTS.value))

@@ -208,6 +208,7 @@ class Engine:
         # Unrolled, so that the cache of each layer is an array of its own, updated in place.
         self._config = dataclasses.replace(architecture, scan=False)
         self._mesh = decoding_mesh(slots) if mesh is None else mesh
+        self._on_cpu = self._mesh.devices.flat[0].platform == "cpu"
         axes = RULES["batch"]
         self._parts = int(np.prod([self._mesh.shape[axis] for axis in axes]))
         if slots % self._parts:
@@ -513,7 +514,10 @@ class Engine:
             by_part = [[s for s in slots if s // per == part] for part in range(self._parts)]
             while any(by_part):
                 longest = max(map(len, by_part))
-                R = _rows_at_a_time(size, per) if longest > 1 else 1
+                R = _rows_at_a_time(size, per)
+                # On a CPU rows that hold nothing take as long as others.
+                few = R // 2 if self._on_cpu else 1
+                R = 1 if longest <= few else R
                 batch = [part[:R] for part in by_part]
                 by_part = [part[R:] for part in by_part]
                 rows = self._rows(batch, R, size)

@@ -2,6 +2,7 @@
 assistant's message, or text alone."""
 
 import codecs
+import itertools
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -15,6 +16,14 @@ class Piece(NamedTuple):
 
     kind: str
     text: str
+
+
+def joined(pieces: Iterable[Piece]) -> list[Piece]:
+    """Those of one kind that follow one another as one."""
+    return [
+        Piece(kind, "".join(piece.text for piece in run))
+        for kind, run in itertools.groupby(pieces, key=lambda piece: piece.kind)
+    ]
 
 
 class _Section:

@@ -14,7 +14,7 @@ holds is what the model saw.
 import concurrent.futures
 import dataclasses
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,7 +23,7 @@ from data.conversations import END, next_turn_ids, parse_assistant, tool_respons
 from data.encoding import Tokenizer
 from data.errors import InputError
 from serve.engine import Bias, Completion, Engine, Request
-from serve.pieces import Pieces
+from serve.pieces import Pieces, joined
 from serve.tools.tool import Tool, call_tool
 
 NO_CALLS_LEFT = "error: no calls are left; answer now"
@@ -255,10 +255,16 @@ class Turns:
             )
         return self.look()
 
-    def look(self) -> list[tuple[Turn, Event]]:
-        """What has happened, for a caller who steps the engine; begins what follows from it."""
+    def look(self, later: Container[Turn] = ()) -> list[tuple[Turn, Event]]:
+        """What has happened, for a caller who steps the engine; begins what follows from it.
+
+        Args:
+            later: turns of which more can be told the next time, unless their text is complete.
+        """
         events: list[tuple[Turn, Event]] = []
         for turn in self._turns:
+            if turn in later and turn.completion and not turn.completion.finish_reason:
+                continue
             happened = self._look(turn)
             events += [(turn, event) for event in happened]
         self._turns = [turn for turn in self._turns if not turn.done]
@@ -319,7 +325,8 @@ class Turns:
         pieces = [*turn.pieces.add(token for token in new if token not in self._stops)]
         if completion.finish_reason:
             pieces += turn.pieces.end()
-        events = [Event(piece.kind, piece.text) for piece in pieces]
+        # They have come together; every event costs its reader, and a server a message.
+        events = [Event(piece.kind, piece.text) for piece in joined(pieces)]
         if turn.opening.top is None or not new:
             return events
         top = completion.top[start:] or [()] * len(new)

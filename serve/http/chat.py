@@ -98,12 +98,13 @@ async def chat(site: Site, body: dict[str, Any], reply: Reply) -> None:
         ]
         await reply.json(head | {"choices": choices, "usage": usage})
         return
-    for number, (answer, reason) in enumerate(zip(answers, reasons, strict=True)):
-        delta = answer.last_delta()
-        await reply.event(head | {"choices": [_chunk(number, delta, None, reason)]})
+    last = [
+        head | {"choices": [_chunk(number, answer.last_delta(), None, reason)]}
+        for number, (answer, reason) in enumerate(zip(answers, reasons, strict=True))
+    ]
     if asked.include_usage:
-        await reply.event(head | {"choices": [], "usage": usage})
-    await reply.done()
+        last.append(head | {"choices": [], "usage": usage})
+    await reply.done(*last)
 
 
 def _chunk(

@@ -74,13 +74,14 @@ async def complete(site: Site, body: dict[str, Any], reply: Reply) -> None:
         _Choice(served.tokenizer, asked, number, scores[number // asked.n])
         for number in range(len(asked.prompts) * asked.n)
     ]
+    # Of each choice, what has not been sent.
+    parts: list[list[dict[str, Any]]] = [[] for _ in choices]
     with site.thread.open(_requests(served, asked)) as texts:
-        if asked.stream:
-            for choice in choices:
-                if asked.echo or not asked.max_tokens:
-                    await reply.event(head | {"choices": [choice.opening()]})
-        else:
-            parts = [[choice.opening()] for choice in choices]
+        for choice, unsent in zip(choices, parts, strict=True):
+            if not asked.stream:
+                unsent.append(choice.opening())
+            elif asked.echo or not asked.max_tokens:
+                await reply.event(head | {"choices": [choice.opening()]})
         async for number, event in texts:
             if event.tokens and begun:
                 site.metrics.first_token.observe(time.monotonic() - begun)
@@ -91,18 +92,15 @@ async def complete(site: Site, body: dict[str, Any], reply: Reply) -> None:
             elif part["text"] or part["logprobs"]:
                 await reply.event(head | {"choices": [part]})
     for number, result in enumerate(texts.results):
-        part = choices[number].ending(_finish_reason(result.finish_reason))
-        if asked.stream:
-            await reply.event(head | {"choices": [part]})
-        else:
-            parts[number].append(part)
+        parts[number].append(choices[number].ending(_finish_reason(result.finish_reason)))
     usage = _usage(asked, sum(choice.count for choice in choices))
     if not asked.stream:
         await reply.json(head | {"choices": list(map(_joined, parts)), "usage": usage})
         return
+    last = [head | {"choices": [part]} for unsent in parts for part in unsent]
     if asked.include_usage:
-        await reply.event(head | {"choices": [], "usage": usage})
-    await reply.done()
+        last.append(head | {"choices": [], "usage": usage})
+    await reply.done(*last)
 
 
 def _read(site: Site, served: Served, body: dict[str, Any]) -> _Asked:

@@ -103,16 +103,21 @@ class Reply:
         await self._put(body, more=False)
 
     async def event(self, value: Any) -> None:
+        await self._begin_events()
+        await self._put(_event(_encoded(value)), more=True)
+
+    async def done(self, *values: Any) -> None:
+        """The last events, and the end of the row: all of it at once."""
+        await self._begin_events()
+        whole = b"".join(map(_event, [*map(_encoded, values), b"[DONE]"]))
+        await self._put(whole, more=False)
+
+    async def _begin_events(self) -> None:
         if not self._streaming:
             self._streaming = True
             # Proxies that collect a response before they pass it on are told not to.
             headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
             await self._start(200, "text/event-stream; charset=utf-8", headers)
-        await self._put(b"data: " + _encoded(value) + b"\n\n", more=True)
-
-    async def done(self) -> None:
-        """Ends a row of events."""
-        await self._put(b"data: [DONE]\n\n", more=False)
 
     async def error(self, error: ApiError) -> None:
         """However far the response has come."""
@@ -137,6 +142,10 @@ class Reply:
                 await self._send(message)
         except TimeoutError:
             raise ClientGone from None
+
+
+def _event(data: bytes) -> bytes:
+    return b"data: " + data + b"\n\n"
 
 
 def _encoded(value: Any) -> bytes:

@@ -36,6 +36,10 @@ from serve.turns import Event, Opening, Scored, Trajectory, Turn, Turns
 
 # How long to rest when all texts wait for tools.
 _REST_SECONDS = 0.01
+# A text that is going on is told of no sooner than this after the last time: what has come in
+# between is one message. A person sees no difference, and a small model writes faster than messages
+# can be sent.
+_TELL_SECONDS = 0.05
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -92,7 +96,8 @@ class _Failed:
 
 @dataclasses.dataclass(eq=False)
 class _Job:
-    """One piece of work. `running` and `seen` belong to the engine's thread."""
+    """One piece of work. `running`, `seen` and `told`, when its text was told of last, belong to
+    the engine's thread."""
 
     work: Work
     texts: "Texts"
@@ -101,6 +106,7 @@ class _Job:
     over: bool = False
     running: Completion | Turn | None = None
     seen: int = 0
+    told: float = 0.0
 
 
 _News = tuple[_Job, Event | _Done | _Failed]
@@ -357,11 +363,15 @@ class _Worker:
             self._engine.step()
         elif self._by_turn and not self._scoring:
             time.sleep(_REST_SECONDS)
+        now = time.monotonic()
         for job in writing:
-            self._look(job)
-        for turn, event in self._turns.look():
+            if job.running.finish_reason or now - job.told >= _TELL_SECONDS:
+                self._look(job, now)
+        later = {turn for turn, job in self._by_turn.items() if now - job.told < _TELL_SECONDS}
+        for turn, event in self._turns.look(later):
             job = self._by_turn[turn]
             if event.kind != "end":
+                job.told = now
                 self.news.append((job, event))
             else:
                 self._count(turn.trajectory.prompt, sum(turn.trajectory.mask))
@@ -382,10 +392,11 @@ class _Worker:
         self._metrics.scored_tokens.inc(len(job.work.tokens))
         self._end(job, _Done(found))
 
-    def _look(self, job: _Job) -> None:
+    def _look(self, job: _Job, now: float) -> None:
         completion = job.running
         new = completion.tokens[job.seen :]
         if new:
+            job.told = now
             top = completion.top[job.seen :] or [()] * len(new)
             scored = map(Scored, new, completion.log_probs[job.seen :], top)
             self.news.append((job, Event("tokens", tokens=tuple(scored))))

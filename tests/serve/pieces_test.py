@@ -8,7 +8,7 @@ from absl.testing import absltest, parameterized
 
 from data.conversations import CONTROL, END, parse_assistant
 from serve.engine import Completion, Request
-from serve.pieces import Pieces, stream_text
+from serve.pieces import Pieces, joined, stream_text
 from tests.serve import small_model
 
 # Bytes, so that characters come in parts, and control tokens wherever they may be.
@@ -42,12 +42,7 @@ class PiecesTest(parameterized.TestCase):
     def test_pieces(self, parts, expected):
         pieces = Pieces(small_model.trained().tokenizer)
         shown = [piece for token in ids_of(parts) for piece in pieces.add([token])]
-        joined: list = []
-        for kind, text in [*shown, *pieces.end()]:
-            if joined and joined[-1][0] == kind:
-                text = joined.pop()[1] + text
-            joined.append((kind, text))
-        self.assertEqual(joined, expected)
+        self.assertEqual(joined([*shown, *pieces.end()]), expected)
 
     @hypothesis.given(TOKENS)
     def test_together_they_are_the_message(self, parts):

@@ -282,6 +282,21 @@ class TurnsTest(parameterized.TestCase):
         )
         self.assertGreater(len(events), len(joined))  # text comes in pieces
 
+    def test_what_is_told_later_is_told_at_once(self):
+        engine = Scripted(in_turn("the cat sat on the mat" + END))
+        turns = self.turns(engine)
+        turn = turns.add(opening())
+        for _ in range(2):
+            engine.step()
+            self.assertEqual(turns.look({turn}), [])
+        [(_, first)] = turns.look()
+        self.assertEqual(first, Event("text", TOKENIZER.decode(turn.completion.tokens)))
+        while turn.completion.finish_reason is None:
+            engine.step()
+        events = [event for _, event in turns.look({turn})]
+        self.assertEqual([event.kind for event in events], ["text", "end"])
+        self.assertEqual(first.text + events[0].text, "the cat sat on the mat")
+
     def test_a_stream_that_is_closed_is_cancelled(self):
         turns = self.turns(Scripted(in_turn("the cat " * 5000)))
         stream = turns.stream(opening())
