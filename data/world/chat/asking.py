@@ -65,9 +65,10 @@ def question(
     """
     shape = _SHAPES[draw.index(_TOTALS)]
     asked = entry(fact)
-    templates = (
-        phrasings.QUESTIONS[f"{fact.kind}.{fact.relation}"] if shape == "question" else asked[shape]
-    )
+    if shape == "question":
+        templates = (*phrasings.QUESTIONS[f"{fact.kind}.{fact.relation}"], *asked["asked"])
+    else:
+        templates = asked[shape]
     if singular:
         templates = [text for text in templates if "{s}" not in text] or asked["about"]
         shape = shape if templates is not asked["about"] else "about"

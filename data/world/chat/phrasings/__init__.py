@@ -2,6 +2,7 @@
 
 A relation ("country.capital") has
 
+    asked            direct questions that documents do not ask
     about            noun phrases that stand for the value: "the capital of {e}"
     clauses          indirect questions: "what the capital of {e} is"
     blanks           sentences that the value completes
@@ -12,9 +13,10 @@ A relation ("country.capital") has
     held_out         whole questions for measuring, which no training conversation contains
     held_out_reverse the same for questions that give the value
 
-Direct questions come from data.world.phrasings, which documents are written with; what is held
-out here is worded otherwise. Fields are those of data.world.phrasings and {es}, the entity's name
-as a possessor, and {bare}, the bare answer. FRAMES say what may stand around a question.
+Other direct questions come from data.world.phrasings, which documents are written with; what is
+held out here is worded otherwise than all of them. Fields are those of data.world.phrasings and
+{es}, the entity's name as a possessor, and {bare}, the bare answer. FRAMES say what may stand
+around a question.
 """
 
 from data.world.chat.phrasings import animal, country, element, person, sky, thing

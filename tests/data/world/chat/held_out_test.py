@@ -177,7 +177,11 @@ def _phrasings(fact: facts.Fact) -> tuple[set[str], set[str]]:
     entry = asking.entry(fact)
     key = f"{fact.kind}.{fact.relation}"
     asked = {frame: entry[frame] for frame in ("about", "clauses", "blanks", "next")}
-    asked["question"] = phrasings.QUESTIONS[key] + phrasings.REVERSE_QUESTIONS.get(key, ())
+    asked["question"] = (
+        *phrasings.QUESTIONS[key],
+        *entry["asked"],
+        *phrasings.REVERSE_QUESTIONS.get(key, ()),
+    )
     training = {
         grade.normalized(frame.format(x=text, X=text).format_map(asking.fields(fact)))
         for name, texts in asked.items()
