@@ -125,9 +125,10 @@ def main(argv: list[str]) -> None:
         stage, config = STAGE.value or "chat", None
         if MODEL.value is None:
             config = read_config(WORKDIR.value, stage)
-            if config.mesh.cpu_devices:
+            # A config that is not whole is refused when the model is loaded.
+            if devices := config.get("mesh", {}).get("cpu_devices"):
                 # As it was trained: each core writes texts of its own.
-                jax.config.update("jax_num_cpu_devices", config.mesh.cpu_devices)
+                jax.config.update("jax_num_cpu_devices", devices)
         if COMPARE.value is not None:
             read_config(WORKDIR.value, COMPARE.value)
         tools = tuple(resolve(TOOLS.value, WORKDIR.value, config, DOCUMENTS.value))
