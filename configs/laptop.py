@@ -95,12 +95,13 @@ def get_config(variant: str = "") -> ConfigDict:
 
 def _reinforcement(config: ConfigDict) -> None:
     """Word problems, of which the assistant gets some right when it samples; and jokes."""
-    config.rankings.train, config.rankings.held_out = 1200, 150
+    config.rankings.train, config.rankings.held_out = 3600, 150
     config.rankings.sampled, config.rankings.written = 2, 3
-    # At a third of the rate it orders 0.74 of the held-out pairs as the judge does after 90 steps,
-    # at the full rate 0.80. Jokes are short.
+    # At a third of the rate it ordered 0.74 of the held-out pairs as the judge does after 90 steps,
+    # at the full rate 0.80; four times through 1,200 prompts, 0.90 of the pairs of training and
+    # 0.79 of those held out: hence three times as many, hardly more than once. Jokes are short.
     config.reward.learning_rate_fraction, config.reward.warmup = 1.0, 0.1
-    config.reward.epochs, config.reward.context = 4.0, 128
+    config.reward.epochs, config.reward.context = 1.35, 128
     for rl in (config.rl, config.rl_hard, config.ppo):
         rl.environment, rl.levels, rl.tokens = "problems", (1, 2), 112
         rl.problems, rl.group, rl.slots, rl.resample = 32, 8, 256, 0
@@ -150,6 +151,5 @@ def _long(config: ConfigDict) -> None:
     config.stages = (*config.stages[:at], *more, *config.stages[at:])
     config.model.layers, config.model.width = 6, 192
     config.train.steps, config.sft.steps, config.sft_again.steps = 3000, 2000, 1000
-    config.rankings.train = 3000
     for rl in (config.rl, config.rl_hard, config.ppo, config.rlhf, config.rlhf_ppo):
         rl.steps = 200

@@ -7,6 +7,10 @@ FOLDER has wikitext2/train.txt.gz and valid.txt.gz, tinystories/ and books/ with
 llamafactory_demo/alpaca_en_demo.json.gz, oasst_en100/en_100_tree.jsonl.gz, dolly_sample/,
 instruction_1100/instruction-data.json.gz, gsm8k/train.jsonl.gz and webgpt_comparisons/. Any other
 files: --config.data.source, --config.sft.sources, --config.reward.sources, --config.rl.environment.
+
+All stages have been run with one or two steps each, to see that they work; not yet at full length.
+A model of this size solves no problem of GSM8K by chance, so that practice on them is not expected
+to teach it anything: it shows the stage on real problems.
 """
 
 from ml_collections import ConfigDict
