@@ -111,7 +111,7 @@ class SlowClientsTest(absltest.TestCase):
                         time.sleep(0.1)
 
     def test_one_who_does_not_read_is_given_up(self):
-        said = {"hello": "the cat " * 4000}
+        said = {"hello": "the cat " * 40_000}
         with live(lambda: Slow(said, 100_000, 0), write_seconds=0.5) as server:
             with socket.socket() as connection:
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
