@@ -44,6 +44,8 @@ ALTERNATIVES = (
 )
 # Practice that says nothing of how well text is modelled: none of it is validated on.
 REPETITIONS = "repetitions"
+# What the project and the run hold themselves, and no file of a user's.
+EMBEDDED = ("world", "web", "library", REPETITIONS)
 # Part of the format: another seed would move documents between the splits of every run.
 SPLIT_SEED = 20
 

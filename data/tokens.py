@@ -42,18 +42,19 @@ _WRITE_BLOCKS = 256
 
 @dataclasses.dataclass(frozen=True)
 class _Part:
-    """One data set to write: a source, and whether all of it is validation text."""
+    """One data set to write: a source, and the fraction of it that is validation text."""
 
     name: str
     spec: str
     weight: float | None
     max_bytes: float
-    validation_only: bool
+    held_out: float
 
-    def splits(self, fraction: float) -> tuple[str, ...]:
-        if self.validation_only:
+    @property
+    def splits(self) -> tuple[str, ...]:
+        if self.held_out == 1:
             return ("validation",)
-        return ("train", "validation") if fraction else ("train",)
+        return ("train", "validation") if self.held_out else ("train",)
 
 
 def run(config: ml_collections.ConfigDict, workdir: str) -> None:
@@ -73,19 +74,10 @@ def run(config: ml_collections.ConfigDict, workdir: str) -> None:
     partial = folder.with_name("data.partial")
     tokenizer_file = pathlib.Path(workdir) / "tokenizer" / "tokenizer.json"
     tokenizer = Tokenizer.load(tokenizer_file)
-    reading = sources.reading(config, workdir)
+    parts, reading = _parts(config), sources.reading(config, workdir)
     with records.full_disk_explained(partial):
         _keep_what_fits(partial, _fingerprint(config, tokenizer_file))
-        written = [
-            _part(
-                part,
-                reading,
-                sources.held_out_fraction(config, part.spec),
-                tokenizer,
-                partial / part.name,
-            )
-            for part in _parts(config)
-        ]
+        written = [_part(part, reading, tokenizer, partial / part.name) for part in parts]
         counts = _counts(written, tokenizer, partial)
         _check_not_empty(config, counts)
         write_atomically(partial / COUNTS, json.dumps(counts, indent=2) + "\n")
@@ -109,13 +101,13 @@ def _parts(config: ml_collections.ConfigDict) -> list[_Part]:
             spec=source.spec,
             weight=source.weight,
             max_bytes=limit * (source.weight or 1.0) / total,
-            validation_only=False,
+            held_out=sources.held_out_fraction(config, source.spec),
         )
         for number, source in enumerate(training)
     ]
     if config.data.validation:
         parts += [
-            _Part(f"validation_{number}", source.spec, None, limit, True)
+            _Part(f"validation_{number}", source.spec, None, limit, 1.0)
             for number, source in enumerate(sources.parse(config.data.validation))
         ]
     return parts
@@ -144,7 +136,6 @@ def _keep_what_fits(partial: pathlib.Path, fingerprint: str) -> None:
 def _part(
     part: _Part,
     reading: sources.Reading,
-    fraction: float,
     tokenizer: Tokenizer,
     folder: pathlib.Path,
 ) -> dict:
@@ -162,7 +153,7 @@ def _part(
             unit_scale=True,
             disable=not sys.stderr.isatty(),
         ) as progress:
-            splits = _write(documents, part, fraction, tokenizer, folder, progress)
+            splits = _write(documents, part, tokenizer, folder, progress)
         for reason, number in problems.items():
             logging.warning("%s: %d %s", part.spec, number, reason)
         mark_done(folder, {"splits": splits, "problems": dict(problems)})
@@ -173,25 +164,22 @@ def _part(
 def _write(
     documents: Iterator[tuple[str, str]],
     part: _Part,
-    fraction: float,
     tokenizer: Tokenizer,
     folder: pathlib.Path,
     progress: tqdm.tqdm,
 ) -> dict[str, dict[str, int]]:
     """Tokenizes documents into a new data set; returns documents, tokens and bytes by split."""
-    splits = part.splits(fraction)
-    counts = {split: {"documents": 0, "tokens": 0, "bytes": 0} for split in splits}
-    writer = _BlockWriter(folder, splits, tokenizer)
+    counts = {split: {"documents": 0, "tokens": 0, "bytes": 0} for split in part.splits}
+    writer = _BlockWriter(folder, part.splits, tokenizer)
     end = np.asarray([tokenizer.end_of_text], writer.dtype)
-    for split in splits:
+    for split in part.splits:
         writer.add(split, [end])
     left = part.max_bytes
     for texts, sizes in _batches(documents):
         for text, size, ids in zip(texts, sizes, tokenizer.encode_batch(texts), strict=True):
             if left <= 0:
                 break
-            held_out = part.validation_only or sources.is_held_out(text, fraction)
-            split = "validation" if held_out else "train"
+            split = "validation" if sources.is_held_out(text, part.held_out) else "train"
             writer.add(split, [ids.astype(writer.dtype), end])
             counts[split]["documents"] += 1
             counts[split]["tokens"] += len(ids) + 1

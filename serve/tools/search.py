@@ -298,11 +298,7 @@ def _documents(spec: str, reading: sources.Reading) -> Iterator[tuple[str, str]]
 
 def _files(spec: str) -> list[list]:
     """The files of a source as they are now; none of one that is no local files."""
-    if (
-        spec in ("world", "library", "web", "repetitions")
-        or spec.startswith("tfds:")
-        or "://" in spec
-    ):
+    if spec in sources.EMBEDDED or spec.startswith("tfds:") or "://" in spec:
         return []
     filesystem, paths = sources.matching_files(spec)
     details = [filesystem.info(path) for path in paths]
