@@ -38,7 +38,6 @@ import jax
 from absl import app, flags, logging
 
 from data.errors import InputError, one_line_errors
-from model.parameters import count
 from serve.engine import Engine
 from serve.http.engine_thread import EngineThread, Served
 from serve.http.label_folder import LabelFolder
@@ -46,7 +45,7 @@ from serve.http.limits import Limits
 from serve.http.metrics import new_metrics
 from serve.http.server import make_server
 from serve.http.site import Site
-from serve.load import check_source, load, load_hf, read_config
+from serve.load import about, check_source, load, load_hf, read_config
 from serve.terminal import say
 from serve.tools.resolve import resolve
 from serve.tools.tool import Tool
@@ -122,7 +121,7 @@ def main(argv: list[str]) -> None:
     logging.set_verbosity(logging.WARNING)
     with one_line_errors():
         limits = _checked(argv)
-        stage, config = STAGE.value or "chat", None
+        stage, config = _stage(), None
         if MODEL.value is None:
             config = read_config(WORKDIR.value, stage)
             # A config that is not whole is refused when the model is loaded.
@@ -136,12 +135,8 @@ def main(argv: list[str]) -> None:
             say(tool.about)
 
         def make(stage: str, tools: tuple[Tool, ...]) -> Served:
-            if MODEL.value is None:
-                trained = load(WORKDIR.value, stage)
-                about = f"{WORKDIR.value}: the model of the stage {stage}, step {trained.step}"
-            else:
-                trained = load_hf(MODEL.value)
-                about = f"{MODEL.value}: {count(trained.architecture):,} parameters"
+            in_run = MODEL.value is None
+            trained = load(WORKDIR.value, stage) if in_run else load_hf(MODEL.value)
             if CONTEXT.value is not None and CONTEXT.value > trained.architecture.context:
                 raise InputError(
                     f"--context is {CONTEXT.value}, but the model's is "
@@ -156,7 +151,7 @@ def main(argv: list[str]) -> None:
                 steps=_STEPS,
             )
             engine.warm_up()
-            say(about)
+            say(about(trained, stage, WORKDIR.value, MODEL.value))
             return Served(engine, tools)
 
         made = {_name(stage): functools.partial(make, stage, tools)}
@@ -169,6 +164,10 @@ def main(argv: list[str]) -> None:
         if folder is None and MODEL.value is None:
             folder = f"{WORKDIR.value}/labels"
         serve(made, limits, LabelFolder(folder) if folder else None)
+
+
+def _stage() -> str:
+    return STAGE.value or "chat"
 
 
 def _folder() -> str:
@@ -189,7 +188,7 @@ def _checked(argv: list[str]) -> Limits:
         raise InputError(f"--port is {PORT.value}; it must be between 0 and 65535")
     if CONTEXT.value is not None and CONTEXT.value < 2:
         raise InputError(f"--context is {CONTEXT.value}; it must be at least 2")
-    if COMPARE.value in (STAGE.value or "chat", ""):
+    if COMPARE.value in (_stage(), ""):
         raise InputError(f"--compare is {COMPARE.value!r}; name a stage other than --stage")
     limits = Limits(**{f.name: flags.FLAGS[f.name].value for f in dataclasses.fields(Limits)})
     for name, value in dataclasses.asdict(limits).items():

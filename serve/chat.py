@@ -27,10 +27,9 @@ from collections.abc import Callable
 from absl import app, flags, logging
 
 from data.errors import InputError, one_line_errors
-from model.parameters import count
 from serve.conversation import Conversation
 from serve.engine import Engine, Request
-from serve.load import WEIGHTS, check_source, load, load_hf, read_config
+from serve.load import WEIGHTS, about, check_source, load, load_hf, read_config
 from serve.pieces import stream_text
 from serve.terminal import (
     Display,
@@ -109,12 +108,11 @@ def main(argv: list[str]) -> None:
             closing.callback(tool.close)
         if MODEL.value is None:
             trained = load(WORKDIR.value, stage, weights=PRECISION.value)
-            about = f"{WORKDIR.value}: the model of the stage {stage}, step {trained.step}"
         else:
             trained = load_hf(MODEL.value, weights=PRECISION.value)
-            about = f"{MODEL.value}: {count(trained.architecture):,} parameters"
-        for line in (about, *(tool.about for tool in tools)):
-            say(line)
+        say(about(trained, stage, WORKDIR.value, MODEL.value))
+        for tool in tools:
+            say(tool.about)
         engine = Engine(
             trained.params, trained.architecture, trained.tokenizer, slots=1, steps=_STEPS
         )

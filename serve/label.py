@@ -22,7 +22,7 @@ from data.conversations import prompt_ids
 from data.errors import InputError, one_line_errors
 from serve.engine import Engine
 from serve.labels import Labels, ideal, parse_ranking, ranked, read_prompts, typed_prompt
-from serve.load import load
+from serve.load import about, load
 from serve.terminal import (
     check_writing,
     prepare_streams,
@@ -71,7 +71,7 @@ def main(argv: list[str]) -> None:
         sampler = None
         if ANSWERS.value:
             trained = load(WORKDIR.value, STAGE.value)
-            say(f"{WORKDIR.value}: the model of the stage {STAGE.value}, step {trained.step}")
+            say(about(trained, STAGE.value, WORKDIR.value))
             engine = Engine(
                 trained.params, trained.architecture, trained.tokenizer, slots=ANSWERS.value
             )

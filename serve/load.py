@@ -11,7 +11,7 @@ from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
 from data.errors import InputError
-from model.parameters import parameters
+from model.parameters import count, parameters
 from model.quantize import quantized, quantized_declarations
 from model.sharding import make_mesh, shardings
 from serve.imported import read_hf, read_sizes
@@ -21,6 +21,7 @@ from train.trained import Trained, read_config
 __all__ = [
     "WEIGHTS",
     "Trained",
+    "about",
     "check_source",
     "decoding_mesh",
     "load",
@@ -68,6 +69,13 @@ def _with_weights(found: Trained, mesh: Mesh, weights: str) -> Trained:
         return found
     places = shardings(quantized_declarations(parameters(found.architecture)), mesh)
     return found._replace(params=jax.jit(quantized, out_shardings=places)(found.params))
+
+
+def about(trained: Trained, stage: str, workdir: str | None, model: str | None = None) -> str:
+    """What has been loaded, from a run or from the folder `model`, in a line for a person."""
+    if model is not None:
+        return f"{model}: {count(trained.architecture):,} parameters"
+    return f"{workdir}: the model of the stage {stage}, step {trained.step}"
 
 
 def check_source(
