@@ -18,7 +18,6 @@ is that of summing an array of the size of the weights again and again.
 Needs PyTorch and transformers beside requirements-dev.txt.
 """
 
-import os
 import statistics
 import sys
 import time
@@ -30,7 +29,13 @@ import jax.numpy as jnp
 import numpy as np
 from absl import app, flags, logging
 
-from benchmarks.pytorch_model import named_weights, perturbed, pytorch_model
+from benchmarks.pytorch_model import (
+    named_weights,
+    perturbed,
+    pytorch_device,
+    pytorch_model,
+    share_devices,
+)
 from model.config import ModelConfig, from_mapping
 from model.parameters import count, initialise, parameters
 from serve.engine import Engine, Request
@@ -89,9 +94,7 @@ def primer(params: dict[str, Any], config: ModelConfig, prompts: np.ndarray) -> 
 def pytorch(params: dict[str, Any], config: ModelConfig, prompts: np.ndarray, cache: str) -> Writer:
     import torch
 
-    device = "cpu" if jax.default_backend() == "cpu" else "cuda"
-    torch.set_num_threads(os.cpu_count())
-    torch.set_float32_matmul_precision("high")
+    device = pytorch_device()
     model = pytorch_model(config, named_weights(params, config)).eval()
     model = model.to(device, getattr(torch, config.dtype))
     inputs = torch.tensor(prompts).long().to(device)
@@ -169,9 +172,7 @@ def main(argv: list[str]) -> None:
         sys.exit(f"error: there is no {error.name} to compare with: pip install torch transformers")
     if unknown := set(PEERS.value) - {"dynamic", "static"}:
         sys.exit(f"error: {unknown.pop()!r} is neither of the caches dynamic and static")
-    jax.config.update("jax_num_cpu_devices", os.cpu_count())
-    # PyTorch shares the GPU.
-    os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
+    share_devices()
     for batch in BATCHES.value:
         for cache in PEERS.value:
             print(measure(int(batch), cache, ROUNDS.value), flush=True)

@@ -1,5 +1,6 @@
 """The same model in PyTorch, for the benchmarks that compare with it."""
 
+import os
 from typing import Any
 
 import jax
@@ -7,6 +8,23 @@ import numpy as np
 
 from model.config import ModelConfig
 from serve import hugging_face
+
+
+def share_devices() -> None:
+    """Makes every core a device of JAX, and leaves PyTorch its part of a GPU. Must come before
+    anything asks for a device."""
+    jax.config.update("jax_num_cpu_devices", os.cpu_count())
+    os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
+
+
+def pytorch_device() -> str:
+    """Where PyTorch is to compute, which is where JAX does; with all cores, and float32 products
+    rounded on a GPU as JAX's are."""
+    import torch
+
+    torch.set_num_threads(os.cpu_count())
+    torch.set_float32_matmul_precision("high")
+    return "cpu" if jax.default_backend() == "cpu" else "cuda"
 
 
 def pytorch_model(architecture: ModelConfig, weights: dict[str, np.ndarray]) -> Any:

@@ -18,7 +18,6 @@ half included, over the speed of square matrix products in JAX on the same devic
 Needs PyTorch and transformers beside requirements-dev.txt.
 """
 
-import os
 import statistics
 import sys
 import time
@@ -29,7 +28,13 @@ import jax
 import numpy as np
 from absl import app, flags, logging
 
-from benchmarks.pytorch_model import named_weights, perturbed, pytorch_model
+from benchmarks.pytorch_model import (
+    named_weights,
+    perturbed,
+    pytorch_device,
+    pytorch_model,
+    share_devices,
+)
 from configs import defaults
 from model.attention import fastest_backend
 from model.config import ModelConfig, from_mapping
@@ -83,7 +88,6 @@ SIZES = {
     "124M": _large(12, 768, 12, rows=32),
     "350M": _large(24, 1024, 16, rows=16),
 }
-_ON_CPU, _ON_GPU = ["1M", "3.5M", "11M"], ["124M", "350M"]
 
 CHOSEN = flags.DEFINE_list("sizes", None, f"Which of {', '.join(SIZES)}; those of the device.")
 ATTENTION = flags.DEFINE_list("attention", None, "Backends to measure; the device's fastest.")
@@ -131,9 +135,7 @@ def pytorch(
     """The same step by PyTorch and transformers, so many rows at a time."""
     import torch
 
-    device = "cpu" if jax.default_backend() == "cpu" else "cuda"
-    torch.set_num_threads(os.cpu_count())
-    torch.set_float32_matmul_precision("high")
+    device = pytorch_device()
     model = pytorch_model(architecture, weights).to(device)
     model.config.use_cache = False
     train = _settings()
@@ -230,11 +232,9 @@ def main(argv: list[str]) -> None:
         import transformers  # noqa: F401
     except ImportError as error:
         sys.exit(f"error: there is no {error.name} to compare with: pip install torch transformers")
-    jax.config.update("jax_num_cpu_devices", os.cpu_count())
-    # PyTorch shares the GPU.
-    os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
-    on_cpu = jax.default_backend() == "cpu"
-    sizes = CHOSEN.value or (_ON_CPU if on_cpu else _ON_GPU)
+    share_devices()
+    dtype = "float32" if jax.default_backend() == "cpu" else "bfloat16"
+    sizes = CHOSEN.value or [name for name, size in SIZES.items() if size.dtype == dtype]
     if unknown := [name for name in sizes if name not in SIZES] + argv[1:]:
         sys.exit(f"error: {unknown[0]!r} is none of the sizes {', '.join(SIZES)}")
     for name in sizes:
