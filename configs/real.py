@@ -15,11 +15,12 @@ to teach it anything: it shows the stage on real problems.
 
 from ml_collections import ConfigDict
 
-from configs import defaults
+from configs import wikitext2
 
 
 def get_config(folder: str = "../shared/data") -> ConfigDict:
-    config = defaults.get_config()
+    # The model and its pretraining are those of WikiText-2 alone.
+    config = wikitext2.get_config()
     config.name = "real"
     config.stages = (
         "data.tokenizer",
@@ -35,15 +36,6 @@ def get_config(folder: str = "../shared/data") -> ConfigDict:
         f"{folder}/wikitext2/train.txt.gz@0.5,{folder}/tinystories/@0.2,{folder}/books/@0.3"
     )
     config.data.validation = f"{folder}/wikitext2/valid.txt.gz"
-    config.model.layers = 4
-    config.model.width = 192
-    config.model.head_dim = 32
-    config.model.context = 256
-    config.mesh.cpu_devices = 2
-    config.train.steps = 800
-    config.train.batch = 16
-    config.train.accumulate = 4
-    config.train.weight_decay = 0.01
     config.sft.sources = ",".join(
         (
             f"{folder}/llamafactory_demo/alpaca_en_demo.json.gz@0.2",
