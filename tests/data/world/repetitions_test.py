@@ -42,7 +42,9 @@ class RepetitionsTest(absltest.TestCase):
         told = [
             pair
             for pair in tellers
-            if re.search(rf"\b{re.escape(str(pair[0]))} \w+ {re.escape(pair[1].lower())}\b", text)
+            if re.search(
+                rf"\b{re.escape(pair[0].lower())} \w+ {re.escape(pair[1].lower())}\b", text
+            )
         ]
         self.assertEmpty(told)
 

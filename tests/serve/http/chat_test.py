@@ -66,6 +66,13 @@ def streamed(content: str, **options):
     return whole, reason, usage
 
 
+def whole_and_streamed(content: str, **options):
+    """(the fields of the message, finish_reason) of an answer at once, then of one in parts."""
+    [choice] = ask(content, **options).choices
+    yield choice.message.to_dict(), choice.finish_reason
+    yield streamed(content, **options)[:2]
+
+
 class ChatTest(absltest.TestCase):
     def test_an_answer(self):
         answer = ask("hello")
@@ -111,12 +118,7 @@ class ChatTest(absltest.TestCase):
         self.assertIn('{"name": "weather", "description": "Tells the weather."', read)
 
     def test_the_servers_tools(self):
-        for stream in (False, True):
-            if stream:
-                message, reason, _ = streamed("echo", tools=[{"type": "echo"}])
-            else:
-                [choice] = ask("echo", tools=[{"type": "echo"}]).choices
-                message, reason = choice.message.to_dict(), choice.finish_reason
+        for message, reason in whole_and_streamed("echo", tools=[{"type": "echo"}]):
             self.assertEqual(message["content"], "Wait.\n\nIt is done.")
             self.assertEqual(reason, "stop")
             [ran] = message["server_tool_calls"]
@@ -138,12 +140,7 @@ class ChatTest(absltest.TestCase):
 
     def test_numbers_that_json_lacks_make_a_broken_call(self):
         """Python reads and writes them; an answer that held them could not be sent."""
-        for stream in (False, True):
-            if stream:
-                message, reason, _ = streamed("nan", tools=[{"type": "echo"}])
-            else:
-                [choice] = ask("nan", tools=[{"type": "echo"}]).choices
-                message, reason = choice.message.to_dict(), choice.finish_reason
+        for message, reason in whole_and_streamed("nan", tools=[{"type": "echo"}]):
             self.assertEqual((message["content"], reason), ("It is done.", "stop"))
             [ran] = message["server_tool_calls"]
             self.assertIn("are not a JSON object", ran["error"])
