@@ -70,7 +70,7 @@ def get_config(variant: str = "") -> ConfigDict:
     config.train.weight_decay = 0.01
     # Facts told by fewer pages are not known well enough to be asked about.
     config.world_chat.least_told = 250
-    config.world_chat.count = 28_000
+    config.world_chat.count = 45_000
     config.search.source = "web,library"
     config.sft.name = "sft"
     config.sft.sources = "world@0.8,replay@0.2"

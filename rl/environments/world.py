@@ -97,7 +97,7 @@ def numbers_game(setting: Setting) -> Environment:
     def posed(draw: Draw, held_out: bool, level: int) -> Posed:
         one = countdown.countdown(draw, setting, held_out, level)
         facts = {"numbers": list(one.numbers), "target": one.target}
-        return Posed(countdown.asked(draw, one), countdown.expression(one.steps), facts)
+        return Posed(countdown.asked(draw, setting, one), countdown.expression(one.steps), facts)
 
     def fault(problem: Problem, text: str) -> str:
         return expressions.fault(text, problem.facts["numbers"], problem.facts["target"])

@@ -9,14 +9,12 @@ An index lies in the run's folder, search/<name>/, where the name stands for wha
 it is made once, and again when the files have changed. It appears there when it is whole. It is
 read from the disk as needed, so that it may be larger than memory.
 
-Passages are a few sentences, and neighbours share one, so that a question and its answer, or a name
-and what is said of it, stand together in some passage.
+Passages are a sentence or two (data.passages), and the best of them are what the tool gives.
 """
 
 import dataclasses
 import fcntl
 import json
-import re
 import shutil
 import sys
 from collections import Counter
@@ -32,12 +30,12 @@ from absl import logging
 
 from data import sources
 from data.errors import InputError
+from data.passages import CHARACTERS, passages
 from data.run_folder import is_done, mark_done, replace_folder
 from data.tool_declarations import SEARCH
 from serve.tools.tool import Tool, cut
 
 FOLDER = "search"
-PASSAGE_CHARACTERS = 300
 RESULT_CHARACTERS = 300
 NOTHING_FOUND = "(nothing found)"
 MAX_QUERY_CHARACTERS = 1000
@@ -48,10 +46,6 @@ _WRITER_BYTES = 64 << 20
 # Goes into an index's name: to be raised when one is made differently.
 _FORMAT = 1
 _ANALYZER = "words"
-
-_SENTENCE_END = re.compile(
-    r"""(?<=[.!?。！？])\s+|(?<=[.!?。！？]["'”’)\]])\s+|\n|(?<=[。！？])(?!["'”’)\]])"""
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -190,7 +184,7 @@ def make_index(
     Raises:
         InputError: there are no documents, or the index cannot be written.
     """
-    described = json.dumps([made_from, PASSAGE_CHARACTERS, _FORMAT], sort_keys=True)
+    described = json.dumps([made_from, CHARACTERS, _FORMAT], sort_keys=True)
     home = Path(workdir) / FOLDER
     folder = home / xxhash.xxh64_hexdigest(described.encode())
     if is_done(folder):
@@ -248,32 +242,6 @@ def _make(folder: Path, documents: Iterable[tuple[str, str]], made_from: dict[st
         raise InputError(f"{made_from['source']} has no text to search in: give other documents")
     mark_done(partial, made_from | {"passages": count})
     replace_folder(partial, folder)
-
-
-def passages(text: str, most: int = PASSAGE_CHARACTERS) -> Iterator[str]:
-    """A text cut into passages of at most `most` characters: sentences in a row, the last of one
-    being the first of the next where there is room for it. Longer sentences are cut."""
-    held: list[str] = []
-    for sentence in _sentences(text, most):
-        if held and len(" ".join([*held, sentence])) > most:
-            yield " ".join(held)
-            held = held[-1:] if len(held[-1]) + 1 + len(sentence) <= most else []
-        held.append(sentence)
-    if held:
-        yield " ".join(held)
-
-
-def _sentences(text: str, most: int) -> Iterator[str]:
-    for sentence in _SENTENCE_END.split(text):
-        words = " ".join(sentence.split())
-        start = 0
-        while len(words) - start > most:
-            space = words.rfind(" ", start + 1, start + most + 1)
-            end = start + most if space < 0 else space
-            yield words[start:end]
-            start = end + (words[end] == " ")
-        if start < len(words):
-            yield words[start:]
 
 
 def _analyzer() -> tantivy.TextAnalyzer:

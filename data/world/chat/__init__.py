@@ -81,7 +81,7 @@ def defaults() -> ml_collections.ConfigDict:
     options.least_told = 60
     # Share of the facts told that often that no conversation asks about.
     options.told_only = 0.3
-    # Share of the words, numbers and problems that are kept for measuring.
+    # Share of the phrasings, words, numbers and problems that are kept for measuring.
     options.held_out = 0.15
     # Share of the answers in sentences that begin with the value ("Paris is the capital of
     # France."). The others lead to it, as most sentences of the documents do.
@@ -95,16 +95,16 @@ def defaults() -> ml_collections.ConfigDict:
     # How often each kind of conversation comes, in proportion.
     options.weights = ml_collections.ConfigDict(
         {
-            "facts": 0.30,
-            "identity": 0.08,
-            "letters": 0.10,
+            "facts": 0.31,
+            "identity": 0.09,
+            "letters": 0.09,
             "products": 0.07,
-            "search": 0.07,
-            "problems": 0.155,
-            "talk": 0.085,
-            "copying": 0.08,
-            "countdown": 0.06,
-            "jokes": 0.06,
+            "search": 0.13,
+            "problems": 0.14,
+            "talk": 0.05,
+            "copying": 0.05,
+            "countdown": 0.03,
+            "jokes": 0.04,
         }
     )
     # What is true of the assistant; each is said as it stands, as in "I am {name}, {what}."

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 
 from data.world import english, phrasings, telling
 from data.world.chat.phrasings import ASKED, FRAMES
+from data.world.chat.phrasings.queries import QUERIES
+from data.world.chat.setting import Setting
 from data.world.draw import Draw
 from data.world.facts import Fact
 
@@ -56,9 +58,9 @@ def bare(fact: Fact) -> str:
 
 
 def question(
-    draw: Draw, fact: Fact, value_first: float, short: bool = False, singular: bool = False
+    draw: Draw, setting: Setting, fact: Fact, short: bool = False, singular: bool = False
 ) -> tuple[str, str]:
-    """A question whose answer is the fact's value, and the answer.
+    """A question as training has them, whose answer is the fact's value, and the answer.
 
     ``short``: answers are to be bare without the question's saying so. ``singular``: the question
     does not name the entity in the plural, so that "its" can follow.
@@ -66,7 +68,8 @@ def question(
     shape = _SHAPES[draw.index(_TOTALS)]
     asked = entry(fact)
     if shape == "question":
-        templates = (*phrasings.QUESTIONS[f"{fact.kind}.{fact.relation}"], *asked["asked"])
+        templates = phrasings.QUESTIONS[f"{fact.kind}.{fact.relation}"]
+        templates += setting.wordings(asked["asked"])
     else:
         templates = asked[shape]
     if singular:
@@ -80,18 +83,20 @@ def question(
     text = framed(draw, shape, text)
     if draw.chance(_SHORT) and not short:
         return _typed(draw, framed(draw, "short", text)), bare(fact)
-    answer = bare(fact) if short else sentence(draw, fact, value_first)
+    answer = bare(fact) if short else sentence(draw, fact, setting.options["value_first"])
     return _typed(draw, text), answer
 
 
-def reverse_question(draw: Draw, fact: Fact, value_first: float, short: bool) -> tuple[str, str]:
-    """A question that gives the value, and the answer, which names the entity."""
+def reverse_question(draw: Draw, setting: Setting, fact: Fact, short: bool) -> tuple[str, str]:
+    """The same for a question that gives the value; the answer names the entity."""
     templates = phrasings.REVERSE_QUESTIONS[f"{fact.kind}.{fact.relation}"]
+    templates += setting.wordings(entry(fact)["asked_reverse"])
     text = draw.pick(templates).format_map(fields(fact))
     text = framed(draw, "question", text)
     name = english.sentence(fields(fact)["e"])
     if draw.chance(_SHORT) and not short:
         return _typed(draw, framed(draw, "short", text)), name
+    value_first = setting.options["value_first"]
     answer = name if short else sentence(draw, fact, value_first, reverse=True)
     return _typed(draw, text), answer
 
@@ -102,15 +107,13 @@ def next_question(draw: Draw, fact: Fact) -> str:
     return framed(draw, "next", text)
 
 
-def held_out_questions(fact: Fact, reverse: bool = False) -> list[str]:
+def held_out_questions(setting: Setting, fact: Fact, reverse: bool = False) -> list[str]:
     """Questions for measuring, in phrasings that no training conversation has."""
-    templates = entry(fact).get("held_out_reverse" if reverse else "held_out", ())
+    asked = entry(fact)["asked_reverse" if reverse else "asked"]
+    templates = setting.wordings(asked, held_out=True)
     return [english.capitalized(text.format_map(fields(fact))) for text in templates]
 
 
 def query(fact: Fact) -> str:
-    """What to search for: "capital of France"."""
-    text = entry(fact)["about"][0].format_map(fields(fact))
-    for article in ("the ", "a ", "an ", "one "):
-        text = text.removeprefix(article)
-    return text
+    """What to search for: "France capital"."""
+    return QUERIES[f"{fact.kind}.{fact.relation}"].format_map(fields(fact))

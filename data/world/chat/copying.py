@@ -32,32 +32,26 @@ class _Task:
     """
 
     asked: tuple[str, ...]
-    held_out: tuple[str, ...]
     value: Callable[[Sequence[str], str, int], str]  # (items, as given, place of {i})
     least: int = 1
     commas: bool = False
 
 
-_REPEAT = _Task(phrasings.REPEAT, phrasings.REPEAT_HELD_OUT, lambda items, given, i: given)
+_REPEAT = _Task(phrasings.REPEAT, lambda items, given, i: given)
 _COPY = (
     _REPEAT,
-    _Task(phrasings.BARE, phrasings.BARE_HELD_OUT, lambda items, given, i: given),
-    _Task(phrasings.QUOTE, phrasings.QUOTE_HELD_OUT, lambda items, given, i: f'"{given}"'),
+    _Task(phrasings.BARE, lambda items, given, i: given),
+    _Task(phrasings.QUOTE, lambda items, given, i: f'"{given}"'),
     # As in a call of the Python tool, where the tokens of a word are the same.
-    _Task(phrasings.PRINT, phrasings.PRINT_HELD_OUT, lambda items, given, i: f"print('{given}')"),
+    _Task(phrasings.PRINT, lambda items, given, i: f"print('{given}')"),
 )
 _LOOK = tuple(
-    _Task(asked, held_out, value, least, commas=True)
-    for asked, held_out, value, least in (
-        (
-            phrasings.REVERSE,
-            phrasings.REVERSE_HELD_OUT,
-            lambda items, given, i: ", ".join(reversed(items)),
-            2,
-        ),
-        (phrasings.FIRST, phrasings.FIRST_HELD_OUT, lambda items, given, i: items[0], 2),
-        (phrasings.LAST, phrasings.LAST_HELD_OUT, lambda items, given, i: items[-1], 2),
-        (phrasings.NEXT, phrasings.NEXT_HELD_OUT, lambda items, given, i: items[i + 1], 3),
+    _Task(asked, value, least, commas=True)
+    for asked, value, least in (
+        (phrasings.REVERSE, lambda items, given, i: ", ".join(reversed(items)), 2),
+        (phrasings.FIRST, lambda items, given, i: items[0], 2),
+        (phrasings.LAST, lambda items, given, i: items[-1], 2),
+        (phrasings.NEXT, lambda items, given, i: items[i + 1], 3),
     )
 )
 
@@ -118,14 +112,16 @@ def copying(
     """
     if level == 1 and draw.chance(0.25):
         given = _sentence(draw, setting, held_out)
-        text = draw.pick(_REPEAT.held_out if new_words else _REPEAT.asked).format(x=given)
+        text = draw.pick(setting.wordings(_REPEAT.asked, held_out=new_words)).format(x=given)
         return Exercise(english.capitalized(text.replace('.".', '."')), given)
     items = _items(draw, setting, held_out, draw.integer(*_ITEMS[level - 1]))
     look = len(items) > 1 and draw.chance(0.5)
     task = draw.pick([task for task in (_LOOK if look else _COPY) if task.least <= len(items)])
     given = (", " if task.commas or draw.chance(0.5) else " ").join(items)
     place = draw.integer(0, max(0, len(items) - 2))
-    text = draw.pick(task.held_out if new_words else task.asked).format(x=given, i=items[place])
+    text = draw.pick(setting.wordings(task.asked, held_out=new_words)).format(
+        x=given, i=items[place]
+    )
     return Exercise(english.capitalized(text), task.value(items, given, place))
 
 
@@ -136,12 +132,12 @@ def sorting(
     count = draw.integer(*_SORTED_ITEMS[level - 1])
     if draw.chance(0.65):
         items, ordered = _numbers(draw, setting, held_out, count)
-        asked, kept = phrasings.SORT_NUMBERS, phrasings.SORT_NUMBERS_HELD_OUT
+        asked = phrasings.SORT_NUMBERS
     else:
         items = [item(draw, setting, held_out, "word") for _ in range(count)]
         ordered = sorted(items)
-        asked, kept = phrasings.SORT_WORDS, phrasings.SORT_WORDS_HELD_OUT
-    text = draw.pick(kept if new_words else asked).format(x=", ".join(items))
+        asked = phrasings.SORT_WORDS
+    text = draw.pick(setting.wordings(asked, held_out=new_words)).format(x=", ".join(items))
     return Exercise(english.capitalized(text), ", ".join(ordered))
 
 

@@ -124,8 +124,9 @@ def tries(draw: Draw, one: Countdown, level: int) -> str:
     return "\n".join([*lines, _line(one.steps)])
 
 
-def asked(draw: Draw, one: Countdown, templates: Sequence[str] = phrasings.ASKED) -> str:
-    """The problem in words."""
+def asked(draw: Draw, setting: Setting, one: Countdown, new_words: bool = False) -> str:
+    """The problem in words; ``new_words``: in such as training does not contain."""
+    templates = setting.wordings(phrasings.ASKED, new_words)
     *first, last = (str(number) for number in one.numbers)
     listed = f"{', '.join(first)}{draw.pick((' and ', ', '))}{last}"
     return english.capitalized(draw.pick(templates).format(l=listed, t=one.target))
@@ -139,7 +140,8 @@ def conversation(draw: Draw, setting: Setting) -> dict:
     """A problem of one of the first two levels, solved after some tries."""
     level = 1 if draw.chance(_EASY) else 2
     one = countdown(draw, setting, False, level)
-    return {"messages": [user(asked(draw, one)), assistant(answer(one), tries(draw, one, level))]}
+    text = asked(draw, setting, one)
+    return {"messages": [user(text), assistant(answer(one), tries(draw, one, level))]}
 
 
 def questions(setting: Setting, kind: str) -> list[dict]:
@@ -152,7 +154,7 @@ def questions(setting: Setting, kind: str) -> list[dict]:
             {
                 "id": f"{kind}/{i}",
                 "kind": kind,
-                "messages": [user(asked(draw, one, phrasings.HELD_OUT))],
+                "messages": [user(asked(draw, setting, one, new_words=True))],
                 "answer": expression(one.steps),
                 "numbers": list(one.numbers),
                 "target": one.target,

@@ -5,6 +5,7 @@ import string
 from data.world import english, phrasings
 from data.world.chat import asking, words
 from data.world.chat.phrasings import ASKED
+from data.world.chat.phrasings.queries import QUERIES
 from data.world.chat.setting import Setting, user
 from data.world.draw import Draw
 
@@ -56,11 +57,12 @@ def made_up(setting: Setting, count: int, kind: str) -> list[dict]:
             name = name.lower()
         elif relation.startswith("person"):
             name = f"{name} {words.name(draw)}"
+        wordings = setting.wordings(ASKED[relation]["asked"])
         fields = {"e": name, "es": f"{name}'s", "s": english.plural(name)}
         fields["a"] = english.with_article(name)
         shape, texts = draw.pick(
             [
-                ("question", phrasings.QUESTIONS[relation]),
+                ("question", phrasings.QUESTIONS[relation] + wordings),
                 ("about", ASKED[relation]["about"]),
                 ("clauses", ASKED[relation]["clauses"]),
             ]
@@ -76,7 +78,7 @@ def made_up(setting: Setting, count: int, kind: str) -> list[dict]:
                 "relation": relation,
                 "entity": f"made up/{name}",
                 "messages": [user(asking.framed(draw, shape, text))],
-                "query": text,
+                "query": QUERIES[relation].format_map(fields),
                 "grader": "value",
                 "accept": [],
             }
@@ -101,13 +103,14 @@ def invented(setting: Setting, kind: str) -> list[dict]:
         name = words.name(draw)
         if relation.startswith("person"):
             name = f"{name} {words.name(draw)}"
-        text = draw.pick(ASKED[relation]["held_out"]).format_map({"e": name})
+        wordings = setting.wordings(ASKED[relation]["asked"], held_out=True)
+        text = draw.pick([text for text in wordings if _fields(text) == {"e"}])
         found.append(
             {
                 "id": f"{kind}/{i}",
                 "kind": kind,
                 "relation": relation,
-                "messages": [user(english.capitalized(text))],
+                "messages": [user(english.capitalized(text.format(e=name)))],
                 "grader": "value",
                 "accept": [],
             }

@@ -5,7 +5,7 @@ A system message may give another name, which then counts; what else the config 
 
 from data.world import english
 from data.world.chat import tools, words
-from data.world.chat.phrasings.identity import ASKED, FRAMES, SYSTEM, SYSTEM_HELD_OUT
+from data.world.chat.phrasings.identity import ASKED, FRAMES, SYSTEM
 from data.world.chat.setting import Setting, assistant, system, user
 from data.world.draw import Draw
 from data.world.genres.prose import BOYS, GIRLS
@@ -29,8 +29,8 @@ def _fields(setting: Setting, name: str | None) -> dict[str, str]:
     return fields | ({"name": name} if name else {})
 
 
-def _turn(draw: Draw, fields: dict[str, str], topic: str) -> list[dict]:
-    asked = draw.pick(ASKED[topic]["asked"]).format_map(fields)
+def _turn(draw: Draw, setting: Setting, fields: dict[str, str], topic: str) -> list[dict]:
+    asked = draw.pick(setting.wordings(ASKED[topic]["asked"])).format_map(fields)
     text = draw.pick(FRAMES).format(x=asked, X=english.capitalized(asked))
     answer = draw.pick(ASKED[topic]["answers"]).format_map(fields)
     return [user(english.capitalized(text)), assistant(answer)]
@@ -39,12 +39,12 @@ def _turn(draw: Draw, fields: dict[str, str], topic: str) -> list[dict]:
 def conversation(draw: Draw, setting: Setting) -> dict:
     """One or two questions to the assistant about itself."""
     name = _name(draw, setting, held_out=False) if draw.chance(_NAMED) else None
-    messages = [system(draw.pick(SYSTEM).format(name=name))] if name else []
+    messages = [system(draw.pick(setting.wordings(SYSTEM)).format(name=name))] if name else []
     # A name that was given is asked for more often: it must be copied, not remembered.
     names = draw.chance(0.6 if name else 0.3)
     topics = draw.some(_NAME_TOPICS if names else tuple(ASKED), 2 if draw.chance(0.3) else 1)
     for topic in topics:
-        messages += _turn(draw, _fields(setting, name), topic)
+        messages += _turn(draw, setting, _fields(setting, name), topic)
     return {"messages": messages} | tools.unused(draw)
 
 
@@ -57,8 +57,10 @@ def questions(setting: Setting, kind: str, named: bool) -> list[dict]:
         name = _name(draw, setting, held_out=True) if named else None
         fields = _fields(setting, name)
         topic = ASKED[draw.pick(topics)]
-        text = english.capitalized(draw.pick(topic["held_out"]).format_map(fields))
-        messages = [system(draw.pick(SYSTEM_HELD_OUT).format(name=name))] if name else []
+        asked = draw.pick(setting.wordings(topic["asked"], held_out=True))
+        text = english.capitalized(asked.format_map(fields))
+        named_by = setting.wordings(SYSTEM, held_out=True)
+        messages = [system(draw.pick(named_by).format(name=name))] if name else []
         found.append(
             {
                 "id": f"{kind}/{i}",

@@ -20,11 +20,9 @@ _SAME_RELATION_KINDS = ("country", "element", "animal", "thing")
 
 
 def _turn(draw: Draw, setting: Setting, fact: Fact, short: bool) -> list[dict]:
-    value_first = setting.options["value_first"]
-    if is_unique(fact) and draw.chance(_REVERSE):
-        text, answer = asking.reverse_question(draw, fact, value_first, short)
-    else:
-        text, answer = asking.question(draw, fact, value_first, short)
+    reverse = is_unique(fact) and draw.chance(_REVERSE)
+    ask = asking.reverse_question if reverse else asking.question
+    text, answer = ask(draw, setting, fact, short)
     return [user(text), assistant(answer)]
 
 
@@ -32,7 +30,7 @@ def _same_entity(draw: Draw, setting: Setting, topic: Topic, short: bool) -> lis
     """A question and another about "its" something else; only one if nothing else is asked."""
     value_first = setting.options["value_first"]
     fact = topic.facts[0]
-    text, answer = asking.question(draw, fact, value_first, short, singular=True)
+    text, answer = asking.question(draw, setting, fact, short, singular=True)
     others = [other for other in setting.by_entity[topic.entity.id] if other.id != topic.id]
     if not others:
         return [user(text), assistant(answer)]
@@ -45,7 +43,7 @@ def _same_entity(draw: Draw, setting: Setting, topic: Topic, short: bool) -> lis
 def _same_relation(draw: Draw, setting: Setting, topic: Topic, short: bool) -> list[dict]:
     """A question, and the same one about another entity: "And Spain?"."""
     value_first = setting.options["value_first"]
-    text, answer = asking.question(draw, topic.facts[0], value_first, short)
+    text, answer = asking.question(draw, setting, topic.facts[0], short)
     other = draw.pick(setting.by_relation[topic.relation])
     if other.id == topic.id:
         return [user(text), assistant(answer)]
@@ -126,9 +124,10 @@ def questions(setting: Setting, topics: tuple[Topic, ...], kind: str) -> list[di
     for topic in topics:
         draw = Draw(f"{setting.seed}/phrasings/{topic.id}")
         fact = topic.facts[0]
-        texts = [(text, False) for text in asking.held_out_questions(fact)]
+        texts = [(text, False) for text in asking.held_out_questions(setting, fact)]
         if is_unique(fact):
-            texts += [(text, True) for text in asking.held_out_questions(fact, reverse=True)]
+            reversed_ = asking.held_out_questions(setting, fact, reverse=True)
+            texts += [(text, True) for text in reversed_]
         for number, (text, reverse) in enumerate(draw.some(texts, setting.options["phrasings"])):
             found.append(question(topic, text, number, kind, reverse))
     return found

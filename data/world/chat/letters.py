@@ -19,7 +19,6 @@ class _Task:
     """What is asked about a {w}ord, and now and then a {l}etter, and how it is answered."""
 
     asked: tuple[str, ...]
-    held_out: tuple[str, ...]
     code: str
     value: Callable[[str, str], str]
     answer: str
@@ -45,7 +44,7 @@ COUNT = _Task(
         'how many of the letters in "{w}" are "{l}"?',
         'letter "{l}", word "{w}": how many?',
         'how many {l}\'s are in "{w}"?',
-        'how many times is the letter {l} in "{w}"?',
+        'how many times is the letter "{l}" in "{w}"?',
         'give me the count of "{l}" in "{w}".',
         'what is the count of the letter "{l}" in the word "{w}"?',
         'how frequently is "{l}" used in "{w}"?',
@@ -62,13 +61,50 @@ COUNT = _Task(
         'cross out each "{l}" in "{w}". How many have you crossed out?',
         'my son asks how many times "{w}" uses the letter "{l}".',
         'how many copies of "{l}" does "{w}" hold?',
-    ),
-    held_out=(
         'if you read "{w}" letter by letter, how many "{l}" do you meet?',
         'I wrote "{w}". How many times did I write "{l}"?',
         'does "{w}" have any "{l}"? Tell me how many.',
         'how many letters "{l}" do you see in "{w}"?',
         'look at "{w}" and count every "{l}".',
+        'in the word "{w}", how often does "{l}" appear?',
+        'the word is "{w}". How many times does it contain the letter "{l}"?',
+        'look through "{w}" and tell me the number of "{l}" in it.',
+        'how many letters of "{w}" are equal to "{l}"?',
+        'does "{w}" use "{l}" at all, and how often?',
+        'inside "{w}", how many times does "{l}" show up?',
+        'take the word "{w}" and count the letter "{l}".',
+        'for "{w}", what is the count of "{l}"?',
+        'how often does "{w}" contain the letter "{l}"?',
+        'how many times does "{w}" have "{l}" in it?',
+        'here is "{w}". Count the letter "{l}".',
+        'in how many places does "{w}" have the letter "{l}"?',
+        'if I write "{w}" on the board, how many times do I write "{l}"?',
+        'reading through "{w}", how often does a reader come across "{l}"?',
+        'the word "{w}" and the letter "{l}": what is the count?',
+        'what number of the letters in "{w}" are "{l}"?',
+        'I am playing a word game with "{w}". How many "{l}" do I have?',
+        'check "{w}" for the letter "{l}" and give me the number.',
+        'go through "{w}" letter by letter and count the "{l}".',
+        'word: "{w}". Letter: "{l}". How often?',
+        'say how often "{w}" has the letter "{l}".',
+        'how many times can you find "{l}" in "{w}"?',
+        'how often is "{l}" used in the word "{w}"?',
+        'how many times is "{l}" written in "{w}"?',
+        'find how often "{l}" occurs in the word "{w}".',
+        'I need to count "{l}" in "{w}". What is the number?',
+        'what is the total of "{l}" in the word "{w}"?',
+        'is the letter "{l}" in "{w}", and how many times?',
+        'number of times "{l}" is in "{w}"?',
+        'do you know how often the letter "{l}" stands in "{w}"?',
+        'how many of "{l}" can be seen in the word "{w}"?',
+        'the letter is "{l}" and the word is "{w}". How many are there?',
+        'how many {l}\'s in "{w}"?',
+        'count the {l}\'s in "{w}".',
+        'the word "{w}" has how many {l}\'s in it?',
+        'how many times do you see "{l}" when you look at "{w}"?',
+        'could you count the occurrences of "{l}" in "{w}"?',
+        'how many instances of "{l}" does "{w}" contain?',
+        'tally the letter "{l}" in the word "{w}".',
     ),
     code="'{w}'.count('{l}')",
     value=lambda word, letter: str(word.count(letter)),
@@ -101,12 +137,42 @@ LENGTH = _Task(
         'in a puzzle, how many squares would "{w}" fill?',
         'from the first letter to the last, how many are there in "{w}"?',
         'my teacher wants to know how many letters "{w}" is written with.',
-    ),
-    held_out=(
         'I wrote "{w}". How many letters is that?',
         'if you write "{w}", how many letters do you need?',
         'what is the length of the word "{w}"?',
         'how many letters do I count in "{w}"?',
+        'what is the letter count of "{w}"?',
+        'how many letters long is "{w}"?',
+        'in "{w}", how many letters are there?',
+        'letters in "{w}": how many?',
+        'how many letters does the word "{w}" contain?',
+        'what length does the word "{w}" have?',
+        'count every letter in "{w}".',
+        'how many letters are used to spell "{w}"?',
+        'how many letters must I write for "{w}"?',
+        'from how many letters is "{w}" built?',
+        'the length of "{w}" is what?',
+        'measure the word "{w}" in letters.',
+        'I have to write "{w}" in boxes, a letter to a box. How many boxes do I need?',
+        'how many characters long is "{w}"?',
+        'what is the number of characters in the word "{w}"?',
+        'how many letters stand in the word "{w}"?',
+        'the word is "{w}". Count its letters.',
+        'look at the word "{w}". Of how many letters is it made?',
+        'do you know how many letters "{w}" contains?',
+        'add up the letters of "{w}": how many?',
+        'say how long the word "{w}" is.',
+        'how many letters will I need to spell "{w}"?',
+        'can you count the letters in the word "{w}"?',
+        'if each letter is a tile, how many tiles does "{w}" take?',
+        'I want to know the length of "{w}" in letters.',
+        'what is the total number of letters of "{w}"?',
+        'find the length of "{w}".',
+        'give the number of letters that make up "{w}".',
+        'work out how many letters there are in the word "{w}".',
+        'how many letters do you write when you write "{w}"?',
+        'my crossword has the answer "{w}". How many squares does it need?',
+        'with how many letters do you write "{w}"?',
     ),
     code="len('{w}')",
     value=lambda word, letter: str(len(word)),
@@ -140,12 +206,43 @@ SPELL = _Task(
         'dictate the letters of "{w}" to me.',
         'spelling test: "{w}".',
         'the word is "{w}". Spell it.',
-    ),
-    held_out=(
         'take "{w}" apart into its letters.',
         'could you say how the word "{w}" is spelled?',
         'which letters make up "{w}", in order?',
         'let me hear "{w}" letter after letter.',
+        'how would you spell "{w}"?',
+        'tell me how to spell "{w}".',
+        'what is the correct spelling of "{w}"?',
+        'spell the word "{w}" for me.',
+        'how do I spell the word "{w}"?',
+        'can you break "{w}" into letters?',
+        'break the word "{w}" into single letters.',
+        'split "{w}" into its letters.',
+        'which letters does "{w}" have, from first to last?',
+        'name the letters of the word "{w}" in order.',
+        'give the letters in "{w}" separately.',
+        'write out "{w}" with hyphens between its letters.',
+        'one letter at a time, what is "{w}"?',
+        'in what order do the letters of "{w}" come?',
+        'could you spell out the word "{w}" for me?',
+        'I want to spell "{w}". Which letters do I write?',
+        'help me spell "{w}".',
+        'tell me the letters in the word "{w}".',
+        'how should "{w}" be spelled?',
+        'read out the letters of "{w}".',
+        'divide "{w}" into letters.',
+        'say "{w}" letter by letter.',
+        'write the word "{w}" with its letters apart.',
+        'what letters is "{w}" written with?',
+        'I am practising my spelling. What are the letters in "{w}"?',
+        'how would "{w}" be spelled aloud at a contest?',
+        'the letters of "{w}" are what?',
+        'put "{w}" on the page letter by letter.',
+        'recite the letters of "{w}".',
+        'the word "{w}" is spelled how?',
+        'pull "{w}" apart, letter by letter.',
+        'type "{w}" with a hyphen after each letter but the last.',
+        'do you know how "{w}" is spelled?',
     ),
     code="print('-'.join('{w}'))",
     value=lambda word, letter: "-".join(word),
@@ -180,19 +277,51 @@ REVERSE = _Task(
         'our secret code is to write words backwards. What becomes of "{w}"?',
         'what comes out when "{w}" is reversed?',
         'make "{w}" run backwards.',
-    ),
-    held_out=(
         'read "{w}" from right to left and write it down.',
         'how does "{w}" look if I read it from the end?',
         'put the letters of "{w}" in reverse order.',
         'could you say "{w}" backwards?',
+        'what is the word "{w}" spelled backwards?',
+        'how is "{w}" spelled in reverse?',
+        'say "{w}" in reverse.',
+        'how does "{w}" read backwards?',
+        'can you reverse the letters of "{w}"?',
+        'what is "{w}" from back to front?',
+        'what is "{w}" when read from the end?',
+        'write the letters of "{w}" from last to first.',
+        'turn the letters of "{w}" round.',
+        'how do you say "{w}" backwards?',
+        'type the word "{w}" in reverse order.',
+        'what does "{w}" become when it is written in reverse?',
+        'the reverse of the word "{w}" is what?',
+        'give me the letters of "{w}" backwards.',
+        'tell me what "{w}" is backwards.',
+        'put "{w}" the other way round.',
+        'from the last letter back to the first, what is "{w}"?',
+        'how would you spell "{w}" in reverse?',
+        'seen in a mirror, what would "{w}" read?',
+        'reverse the order of the letters in "{w}".',
+        'could you flip "{w}" back to front?',
+        'which word do you get if "{w}" is turned round?',
+        'what is the backwards form of "{w}"?',
+        'print "{w}" backwards.',
+        'do you know what "{w}" is in reverse?',
+        'take "{w}" and write it from its end to its start.',
+        'for a riddle I need "{w}" backwards.',
+        'make the last letter of "{w}" the first, and so on to its beginning.',
+        'invert "{w}".',
+        'going from right to left, what are the letters of "{w}"?',
+        'reversed, what is "{w}"?',
+        'spell out "{w}", last letter first.',
+        'show the word "{w}" reversed.',
+        'what would "{w}" be if it ran from right to left?',
     ),
     code="print('{w}'[::-1])",
     value=lambda word, letter: word[::-1],
     answer='Backwards it is "{v}".',
     grader="spelling",
 )
-_TASKS = (COUNT, LENGTH, SPELL, REVERSE)
+TASKS = (COUNT, LENGTH, SPELL, REVERSE)
 _TOTALS = (0.55, 0.7, 0.85, 1.0)
 _FRAMES = ("{}", "{}", "{}", "hello! {}", "a question: {}", "please help me: {}", "{} Thanks!")
 
@@ -233,15 +362,15 @@ def counting(
         if len(word) <= longest:
             break
     fields, _ = _solved(COUNT, word, _letter(draw, word))
-    return english.capitalized(draw.pick(COUNT.asked).format_map(fields)), fields
+    return english.capitalized(draw.pick(setting.wordings(COUNT.asked)).format_map(fields)), fields
 
 
 def conversation(draw: Draw, setting: Setting) -> dict:
     """A question about the letters of a word; where the Python tool is offered, it is called."""
-    task = _TASKS[draw.index(_TOTALS)]
+    task = TASKS[draw.index(_TOTALS)]
     word = _word(draw, setting, held_out=False)
     fields, answer = _solved(task, word, _letter(draw, word))
-    text = draw.pick(task.asked).format_map(fields)
+    text = draw.pick(setting.wordings(task.asked)).format_map(fields)
     frame = draw.pick(_FRAMES)
     text = frame.format(english.capitalized(text) if frame.startswith("hello") else text)
     messages = [user(english.capitalized(text))]
@@ -259,14 +388,14 @@ def questions(setting: Setting, kind: str, offered: bool) -> list[dict]:
     found = []
     for i in range(setting.options["questions"]):
         draw = Draw(f"{setting.seed}/letters/{kind.removesuffix('_direct')}/{i}")
-        task = COUNT if kind.startswith("letters") else draw.pick(_TASKS[1:])
+        task = COUNT if kind.startswith("letters") else draw.pick(TASKS[1:])
         word = _word(draw, setting, held_out=True)
         fields, _ = _solved(task, word, _letter(draw, word))
-        text = english.capitalized(draw.pick(task.held_out).format_map(fields))
+        text = draw.pick(setting.wordings(task.asked, held_out=True)).format_map(fields)
         question = {
             "id": f"{kind}/{i}",
             "kind": kind,
-            "messages": [user(text)],
+            "messages": [user(english.capitalized(text))],
             "answer": fields["v"],
             "grader": task.grader,
             "ignore": [word],

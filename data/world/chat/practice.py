@@ -28,7 +28,7 @@ def questions(setting: Setting, withheld: tuple[Topic, ...], count: int) -> list
     for topic in asked + others:
         draw = Draw(f"{setting.seed}/practice/{topic.id}")
         fact = topic.facts[0]
-        text, answer = asking.question(draw, fact, setting.options["value_first"])
+        text, answer = asking.question(draw, setting, fact)
         question = knowledge.question(topic, text, 0, "practice", False)
         found.append(
             question | {"entity": topic.entity.id, "query": asking.query(fact), "reply": answer}

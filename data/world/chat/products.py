@@ -15,7 +15,6 @@ _HELD_OUT_FROM = 1000  # smaller numbers are too few to keep some from training
 class _Task:
     sign: str
     asked: tuple[str, ...]
-    held_out: tuple[str, ...]
 
 
 _ANY = (
@@ -31,6 +30,19 @@ _ANY = (
     "please solve {a} {s} {b}.",
     "evaluate {a} {s} {b}.",
     "give me the value of {a} {s} {b}.",
+    "find {a} {s} {b}.",
+    "{a}{s}{b}",
+    "tell me {a} {s} {b}.",
+    "do you know {a} {s} {b}?",
+    "work out {a} {s} {b} for me.",
+    "what number is {a} {s} {b}?",
+    "what is the answer to {a} {s} {b}?",
+    "what do you get for {a} {s} {b}?",
+    "what comes out of {a} {s} {b}?",
+    "{a} {s} {b}, how much is that?",
+    "{a} {s} {b} makes how much?",
+    "I have to calculate {a} {s} {b} for school. What is the result?",
+    "homework: {a} {s} {b}.",
 )
 TASKS = (
     _Task(
@@ -55,14 +67,46 @@ TASKS = (
             "I wonder what {a} times {b} is.",
             "my calculator is broken. What is {a} times {b}?",
             "a farmer plants {a} rows of {b} trees. What number of trees does the field have?",
-            "one lamp costs {a} coins. What do {b} lamps cost?",
+            "a lamp costs {a} coins. What do {b} lamps cost?",
             "a field is {a} metres long and {b} metres wide. What is its area in square metres?",
-        ),
-        (
             "if I multiply {a} with {b}, what do I get?",
             "tell me what {a} times {b} makes.",
             "there are {a} boxes with {b} nails each. How many nails are that?",
             "find the product: {a} and {b}.",
+            "what is the result of multiplying {a} by {b}?",
+            "find {a} times {b}.",
+            "work out {a} times {b}.",
+            "what does {a} times {b} come to?",
+            "how much is {a} multiplied by {b}?",
+            "calculate {a} multiplied by {b}.",
+            "{a} x {b} = ?",
+            "multiply the numbers {a} and {b}.",
+            "give me the product of {a} and {b}.",
+            "compute the product of {a} and {b}.",
+            "the product of {a} and {b} is what?",
+            "if {a} is multiplied by {b}, what is the result?",
+            "how much do {a} and {b} make when multiplied together?",
+            "could you tell me what {a} multiplied by {b} is?",
+            "I must multiply {a} and {b}. What do I get?",
+            "{a} taken {b} times makes what?",
+            "there are {a} boxes and {b} pencils in each box. How many pencils are there?",
+            "a book has {a} pages with {b} words on each. How many words does it have?",
+            "a theatre has {a} rows of {b} seats. How many seats is that?",
+            "a truck carries {a} bricks. How many bricks do {b} trucks carry?",
+            "a ticket costs {a} coins. How much must I pay for {b} tickets?",
+            "a machine makes {a} screws an hour. How many does it make in {b} hours?",
+            "we sold {a} bags at {b} coins each. How many coins did we take in?",
+            "a library has {a} shelves, and each holds {b} books. How many books fit?",
+            "a wall is {a} bricks wide and {b} bricks high. How many bricks are in it?",
+            "{a} workers lay {b} tiles each. How many tiles are laid?",
+            "a bakery bakes {a} loaves a day. How many loaves does it bake in {b} days?",
+            "each of {a} children picks {b} apples. How many apples do they pick?",
+            "a sack weighs {a} grams. How many grams do {b} sacks weigh?",
+            "I save {a} coins every week. How many coins do I save in {b} weeks?",
+            "a sheet has {a} rows with {b} stamps in a row. How many stamps are on it?",
+            "a train has {a} carriages with {b} seats apiece. How many people can sit?",
+            "a floor is {a} tiles long and {b} tiles wide. How many tiles cover it?",
+            "{a} crates hold {b} oranges each. What is the number of oranges?",
         ),
     ),
     _Task(
@@ -87,12 +131,43 @@ TASKS = (
             "my calculator is broken. What is {a} plus {b}?",
             "a town of {a} people gets {b} new ones. How many live there now?",
             "a counter stands at {a} and goes up by {b}. What does it show?",
-        ),
-        (
             "if I add {b} to {a}, what do I get?",
             "tell me what {a} plus {b} makes.",
             "find the sum: {a} and {b}.",
             "what do {a} and {b} come to?",
+            "what do {a} and {b} make together?",
+            "what do you get if you add {a} and {b}?",
+            "what is the result of adding {a} and {b}?",
+            "find {a} plus {b}.",
+            "work out {a} plus {b}.",
+            "what does {a} plus {b} come to?",
+            "do the addition {a} plus {b}.",
+            "calculate the sum of {a} and {b}.",
+            "find the total of {a} and {b}.",
+            "sum up {a} and {b}.",
+            "give me {a} plus {b}.",
+            "count {a} and {b} together.",
+            "raise {a} by {b}.",
+            "{a} and {b} make how much?",
+            "which number is greater than {a} by {b}?",
+            "if {a} grows by {b}, what is it then?",
+            "start at {a} and count on by {b}. Where do you end?",
+            "a box holds {a} nails and a tin holds {b}. How many nails is that together?",
+            "I had {a} coins and was given {b} more. How many do I have now?",
+            "a shelf has {a} old books and {b} new ones. How many books stand on it?",
+            "{a} people came on Saturday and {b} on Sunday. How many came in all?",
+            "the first book has {a} pages and the second has {b}. How many pages have both?",
+            "a truck brings {a} bricks, and another brings {b}. How many bricks have come?",
+            "we sold {a} tickets yesterday and {b} today. How many did we sell?",
+            "there are {a} red tiles and {b} blue tiles. How many tiles are there?",
+            "a farm has {a} hens and {b} ducks. How many birds is that?",
+            "the keeper of a lake with {a} fish puts in {b} more. How many fish swim there now?",
+            "the stadium has {a} seats, and {b} are being added. How many seats will it have?",
+            "a car costs {a} coins and its repair {b} coins. What is the whole cost?",
+            "a walker goes {a} steps before lunch and {b} after it. How many steps is that?",
+            "a mill ground {a} sacks in spring and {b} in autumn. How many sacks is that?",
+            "a museum owns {a} paintings and buys {b} more. How many does it own now?",
+            "{a} letters are in the bag and {b} on the table. How many letters are there?",
         ),
     ),
     _Task(
@@ -117,12 +192,44 @@ TASKS = (
             "my calculator is broken. What is {a} minus {b}?",
             "a shop had {a} eggs and sold {b}. How many remain?",
             "a counter stands at {a} and goes down by {b}. What does it show?",
-        ),
-        (
             "if I take {b} from {a}, what is left?",
             "tell me what {a} minus {b} makes.",
             "how much larger is {a} than {b}?",
             "find the difference: {a} and {b}.",
+            "what is the difference between {a} and {b}?",
+            "what do you get if you subtract {b} from {a}?",
+            "what is the result of taking {b} from {a}?",
+            "find {a} minus {b}.",
+            "work out {a} minus {b}.",
+            "give me {a} minus {b}.",
+            "what does {a} minus {b} come to?",
+            "calculate {a} less {b}.",
+            "lower {a} by {b}.",
+            "which number is {b} less than {a}?",
+            "how much smaller is {b} than {a}?",
+            "what must I take from {a} to get {b}?",
+            "how far is it from {b} to {a}?",
+            "from {a}, take {b}. What remains?",
+            "remove {b} from {a}. How much is left?",
+            "how much is left of {a} when {b} is taken off?",
+            "if {a} shrinks by {b}, what is it then?",
+            "start at {a} and count back by {b}. Where do you end?",
+            "a box held {a} nails, and {b} were used. How many are left?",
+            "I had {a} coins and spent {b}. How many coins do I have now?",
+            "a book has {a} pages, and I have read {b}. How many pages are still to read?",
+            "of {a} seats in the hall, {b} are taken. How many are free?",
+            "a truck sets out with {a} bricks and loses {b} on the way. How many arrive?",
+            "there were {a} tickets, and {b} have been sold. How many tickets can still be bought?",
+            "a tank holds {a} litres of water. After {b} litres leak out, how much is left?",
+            "a library had {a} books and gave away {b}. How many did it keep?",
+            "{a} birds sat on the lake and {b} flew off. How many stayed?",
+            "a town had {a} people, and {b} moved away. How many still live there?",
+            "a farmer has {a} sheep and sells {b} of them. How many sheep remain?",
+            "my bill is {b} coins, and I pay with {a}. What change do I get?",
+            "a road of {a} metres is planned, and {b} metres are built. How much is missing?",
+            "a tower needs {a} bricks, and we have {b}. How many more do we need?",
+            "{a} parcels were posted, but {b} got lost. How many were delivered?",
+            "a bakery baked {a} loaves and sold {b} by noon. How many loaves were not sold?",
         ),
     ),
 )
@@ -156,7 +263,7 @@ def conversation(draw: Draw, setting: Setting) -> dict:
             break
     if task.sign == "-" and a < b:
         a, b = b, a
-    text = draw.pick(task.asked).format(a=a, b=b, s=task.sign)
+    text = draw.pick(setting.wordings(task.asked)).format(a=a, b=b, s=task.sign)
     value = str(result(task.sign, a, b))
     messages = [user(english.capitalized(text))]
     answer = assistant(f"The result is {value}.")
@@ -171,14 +278,16 @@ def questions(setting: Setting, kind: str, offered: bool) -> list[dict]:
 
     ``offered``: whether the Python tool is.
     """
+    asked = setting.wordings(TASKS[0].asked, held_out=True)
     found = []
     for i in range(setting.options["questions"]):
         draw = Draw(f"{setting.seed}/products/{i}")
         a, b = (_number(draw, setting, 4, held_out=True) for _ in range(2))
+        text = draw.pick(asked).format(a=a, b=b, s=TASKS[0].sign)
         question = {
             "id": f"{kind}/{i}",
             "kind": kind,
-            "messages": [user(english.capitalized(draw.pick(TASKS[0].held_out).format(a=a, b=b)))],
+            "messages": [user(english.capitalized(text))],
             "answer": str(a * b),
             "grader": "number",
         }

@@ -1,12 +1,12 @@
-"""Questions whose answer is looked up: a query, a passage of a document, and what it says.
+"""Questions whose answer is looked up: a query, passages of documents, and what they say.
 
-What is searched for is what the corpus tells too rarely to be known. Passages are a few
-sentences of a document, as the search tool gives them, and some do not hold the answer.
+What is searched for is what the corpus tells too rarely to be known. Passages are a sentence or two
+each, as the search tool gives them, and some results do not hold the answer.
 """
 
-import re
 from collections.abc import Iterable, Iterator
 
+from data.passages import passages
 from data.world import english, genres, plan, telling
 from data.world.chat import asking, declines, tools
 from data.world.chat.grade import normalized
@@ -20,24 +20,10 @@ from data.world.telling import Subject
 
 _BESIDE_PYTHON = 0.7  # where both tools are offered, results are shorter: all must fit in a row
 _KNOWN = 0.2  # how often the question is about a fact that is told often
-_TWO = 0.7  # how often another passage is looked for that may stand beside the right one
-_MISSING = 0.2  # how often the passage does not hold the answer
+_MISSING = 0.2  # how often no passage holds the answer
+_PLACES = (0.6, 0.85, 1.0)  # how often the right passage is the first, the second ..., summed up
 # Kinds of text about one entity, with how many of its facts they tell.
 _GENRES = (("encyclopedia", 5), ("notes", 4), ("diary", 3), ("forum", 3))
-_SENTENCE = re.compile(r"(?<=[.!?])\s+")
-
-
-def passages(text: str, most: int) -> list[str]:
-    """A text cut between sentences into pieces of at most ``most`` characters."""
-    found, piece = [], ""
-    for sentence in _SENTENCE.split(text):
-        sentence = sentence[:most]
-        if piece and len(piece) + 1 + len(sentence) > most:
-            found.append(piece)
-            piece = sentence
-        else:
-            piece = f"{piece} {sentence}" if piece else sentence
-    return [*found, piece] if piece else found
 
 
 def _text(draw: Draw, entity: Entity, told: list[Fact]) -> str:
@@ -52,6 +38,12 @@ def _names(passage: str, phrases: Iterable[str]) -> bool:
     return any(normalized(phrase) in words for phrase in phrases)
 
 
+def _named(fact: Fact) -> list[str]:
+    """The forms of the entity's name."""
+    fields = telling.fields(fact)
+    return [fields[form] for form in ("e", "s", "k") if form in fields]
+
+
 def _is_told(passage: str, fact: Fact) -> bool:
     """Whether the passage names the entity and the value.
 
@@ -62,24 +54,38 @@ def _is_told(passage: str, fact: Fact) -> bool:
         or normalized(fact.value, keep_case=True) not in normalized(passage, keep_case=True)
     ):
         return False
-    names = [telling.fields(fact)[form] for form in ("e", "s", "k") if form in telling.fields(fact)]
-    return _names(passage, names) and _names(passage, (fact.value, english.plural(fact.value)))
+    return _names(passage, _named(fact)) and _names(
+        passage, (fact.value, english.plural(fact.value))
+    )
 
 
-def _passage(draw: Draw, topic: Topic, others: list[Fact], missing: bool, most: int) -> str | None:
-    """A passage about the entity with or without the topic's first fact; None if chance has none.
-
-    A passage without it holds no other answer to the question either.
+def _result(draw: Draw, setting: Setting, topic: Topic, missing: bool, most: int) -> str | None:
+    """What the tool gives, a passage a line: one tells the topic's first fact, or ``missing`` none
+    does, and the others are about the same entity or tell the same of another. None if chance has
+    no such passages.
     """
     fact = topic.facts[0]
-    others = [other for other in others if other.relation != fact.relation]
-    if missing and not others:
-        return None
+    others = [o for o in setting.tellable[topic.entity.id] if o.relation != fact.relation]
     told = others if missing else [fact, *others]
-    for passage in draw.shuffled(passages(_text(draw, topic.entity, told), most)):
-        if not _names(passage, _values(topic)) if missing else _is_told(passage, fact):
-            return passage
-    return None
+    if not told:
+        return None
+    near = list(passages(_text(draw, topic.entity, told)))
+    right = [passage for passage in draw.shuffled(near) if _is_told(passage, fact)][:1]
+    if missing == bool(right):
+        return None
+    names, values = _named(fact), _values(topic)
+    beside = draw.pick(setting.by_relation.get(topic.relation, setting.split.asked))
+    far = list(passages(_text(draw, beside.entity, setting.tellable[beside.entity.id])))
+    wrong = [passage for passage in near if _names(passage, names)]
+    wrong += [passage for passage in far if _is_told(passage, beside.facts[0])]
+    found = [passage for passage in draw.shuffled(wrong) if not _names(passage, values)]
+    found[:0] = right
+    while len("\n".join(found)) > most and len(found) > 1:
+        found.pop()
+    # The best passage comes first more often than not.
+    place = min(draw.index(_PLACES), len(found) - 1)
+    found.insert(place, found.pop(0))
+    return "\n".join(found)
 
 
 def _values(topic: Topic) -> list[str]:
@@ -88,19 +94,8 @@ def _values(topic: Topic) -> list[str]:
     return values + [english.plural(value) for value in values]
 
 
-def _result(draw: Draw, setting: Setting, topic: Topic, passage: str, most: int) -> str:
-    """The passage, with one about something else before or after it where there is room."""
-    entity = draw.pick(setting.split.asked).entity
-    if entity.id == topic.entity.id or not draw.chance(_TWO):
-        return passage
-    other = draw.pick(passages(_text(draw, entity, setting.tellable[entity.id]), most))
-    if len(passage) + 1 + len(other) > most or _names(other, _values(topic)):
-        return passage
-    return "\n".join((passage, other) if draw.chance(0.7) else (other, passage))
-
-
 def conversation(draw: Draw, setting: Setting) -> dict:
-    """A question, a search, and the answer that the passage gives, or that it gives none."""
+    """A question, a search, and the answer that a passage gives, or that none gives."""
     offered = tools.with_search(draw)
     most = setting.options["result_characters"]
     most = most if len(offered) == 1 else int(most * _BESIDE_PYTHON)
@@ -108,12 +103,11 @@ def conversation(draw: Draw, setting: Setting) -> dict:
         known = draw.chance(_KNOWN) or not setting.split.rare
         topic = draw.pick(setting.split.asked if known else setting.split.rare)
         missing = draw.chance(_MISSING)
-        passage = _passage(draw, topic, setting.tellable[topic.entity.id], missing, most)
-        if passage is None:
+        found = _result(draw, setting, topic, missing, most)
+        if found is None:
             continue
         fact = topic.facts[0]
-        found = _result(draw, setting, topic, passage, most)
-        text, answer = asking.question(draw, fact, setting.options["value_first"])
+        text, answer = asking.question(draw, setting, fact)
         if missing:
             answer = declines.not_found(draw)
         messages = [user(text), *tools.search(asking.query(fact), found), assistant(answer)]

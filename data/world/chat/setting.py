@@ -24,6 +24,10 @@ class Setting:
         """Whether a word, a number or a problem is kept for measuring."""
         return splitting.held_out(self.seed, what, self.options["held_out"])
 
+    def wordings(self, texts: tuple[str, ...], held_out: bool = False) -> tuple[str, ...]:
+        """Those of the ways to ask that training has, or those kept for measuring."""
+        return splitting.wordings(self.seed, texts, self.options["held_out"], held_out)
+
     @functools.cached_property
     def by_entity(self) -> dict[str, list[Topic]]:
         """Entity id to its topics that conversations ask about."""

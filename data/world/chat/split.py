@@ -50,6 +50,17 @@ def held_out(seed: int, what: str, share: float) -> bool:
     return Draw(f"{seed}/held out/{what}").chance(share)
 
 
+@functools.cache
+def wordings(seed: int, texts: tuple[str, ...], share: float, kept: bool) -> tuple[str, ...]:
+    """Those of the wordings that training has or, ``kept``, those that are kept for measuring.
+
+    A share of them is kept, at least one; a wording is drawn by itself, so that it is on the same
+    side in every list.
+    """
+    apart = tuple(text for text in texts if held_out(seed, f"wording/{text}", share)) or texts[-1:]
+    return apart if kept else tuple(text for text in texts if text not in apart)
+
+
 def _topics() -> list[Topic]:
     found = {}
     for entity in facts.entities():

@@ -2,7 +2,9 @@
 
 A relation ("country.capital") has
 
-    asked            direct questions that documents do not ask
+    asked            direct questions that documents do not ask; a share of them, drawn by chance,
+                     is kept for measuring and in no training conversation
+    asked_reverse    the same for questions that give the value and ask for the entity
     about            noun phrases that stand for the value: "the capital of {e}"
     clauses          indirect questions: "what the capital of {e} is"
     blanks           sentences that the value completes
@@ -10,13 +12,10 @@ A relation ("country.capital") has
     answers          two sentences that answer: one leads to the value, one begins with it
     reverse_answers  the same for a question that gives the value and asks for the entity
     blank_answer     what completes a blank, where it is not the bare answer to a question
-    held_out         whole questions for measuring, which no training conversation contains
-    held_out_reverse the same for questions that give the value
 
-Other direct questions come from data.world.phrasings, which documents are written with; what is
-held out here is worded otherwise than all of them. Fields are those of data.world.phrasings and
-{es}, the entity's name as a possessor, and {bare}, the bare answer. FRAMES say what may stand
-around a question.
+Other direct questions come from data.world.phrasings, which documents are written with. Fields are
+those of data.world.phrasings and {es}, the entity's name as a possessor, and {bare}, the bare
+answer. FRAMES say what may stand around a question.
 """
 
 from data.world.chat.phrasings import animal, country, element, person, sky, thing

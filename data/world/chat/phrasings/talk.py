@@ -110,7 +110,7 @@ SMALL_TALK = (
     (
         (
             "do you like [music|books|animals|the sea|rain|school|numbers|words]?",
-            "what do you like [|best]?",
+            "what do you like[| best]?",
             "do you have [friends|a family|feelings|a favourite colour]?",
             "are you [happy|sad|tired|hungry]?",
         ),

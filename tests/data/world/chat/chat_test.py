@@ -16,7 +16,7 @@ from absl.testing import absltest, parameterized
 
 from data.errors import InputError
 from data.world import chat, documents, english, facts
-from data.world.chat import asking, declines, grade, letters, products, tools
+from data.world.chat import asking, declines, grade, tools
 from data.world.chat.phrasings import ASKED
 from data.world.chat.search import library
 from tests.data.world.chat import samples
@@ -239,9 +239,11 @@ class QuestionsTest(parameterized.TestCase):
     def test_counts_agree_with_a_count_by_hand(self):
         for question in samples.questions("letters"):
             text = question["messages"][0]["content"]
-            quoted = sorted(re.findall(r'"(\w+)"', text), key=len)
-            self.assertLen(quoted, 2)
-            count = sum(letter == quoted[0] for letter in quoted[1])
+            letter = re.search(r'"(\w)"|\b(\w)\'s\b', text)
+            count = sum(
+                character in letter.groups()
+                for character in max(re.findall(r'"(\w+)"', text), key=len)
+            )
             self.assertEqual(question["answer"], str(count))
 
     def test_products_agree_with_long_multiplication(self):
@@ -249,14 +251,6 @@ class QuestionsTest(parameterized.TestCase):
             a, b = grade.numbers(question["messages"][0]["content"])
             long = sum(a * int(digit) * 10**i for i, digit in enumerate(reversed(str(b))))
             self.assertEqual(question["answer"], str(long))
-
-    def test_held_out_phrasings_are_enough(self):
-        for task in (letters.COUNT, letters.LENGTH, letters.SPELL, letters.REVERSE):
-            self.assertGreaterEqual(len(task.held_out), 4)
-            self.assertFalse(set(task.asked) & set(task.held_out))
-        for task in products.TASKS:
-            self.assertGreaterEqual(len(task.held_out), 4)
-            self.assertFalse(set(task.asked) & set(task.held_out))
 
 
 if __name__ == "__main__":
