@@ -234,7 +234,7 @@ async def client(number: int, port: int, alone: dict[Request, Stream], until: fl
             continue
         request = draw.choice(right)
         leaving = draw.random() < LEAVING
-        leave_after = draw.randint(1, 12) if leaving else None
+        leave_after = draw.randint(1, 3) if leaving else None
         try:
             async with asyncio.timeout(LOST_SECONDS):
                 found = await listen(port, request, leave_after, draw.random() < 0.5)

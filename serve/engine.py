@@ -270,8 +270,8 @@ class Engine:
             for part in range(self._parts):
                 self._copy(part, 0, 0)
             self._choose_again([])
-            active = jax.device_put(np.zeros(len(self._at), bool), self._by_slot)
-            self._state, _ = self._compiled.advance(self._params, self._state, active, np.int32(0))
+            for size in (*_few(per), per):
+                self._advance(np.empty(0, int), size, 0)
 
     @property
     def busy(self) -> bool:
@@ -333,15 +333,38 @@ class Engine:
             begun = [slot for slot, writing in enumerate(self._at) if writing and writing.begun]
             steered = [slot for slot in begun if self._at[slot].steered]
             blocked = self._choose_again(steered) if steered else []
-            active = np.array([bool(writing and writing.begun) for writing in self._at])
-            if not active.any():
+            active = np.flatnonzero([bool(writing and writing.begun) for writing in self._at])
+            if not len(active):
                 return blocked
-            count = np.int32(max(writing.left for writing in self._at if writing))
-            count = np.minimum(count, np.int32(1)) if steered else count
-            active = jax.device_put(active, self._by_slot)
-            self._state, written = self._compiled.advance(self._params, self._state, active, count)
-            written = jax.device_get(written)
-        return blocked + self._hand_out(*written)
+            count = 1 if steered else max(self._at[slot].left for slot in active)
+            per = len(self._at) // self._parts
+            most = np.bincount(active // per).max()
+            size = next((size for size in _few(per) if size >= most), per)
+            slots, written = self._advance(active, size, count)
+        return blocked + self._hand_out(slots, *written)
+
+    def _advance(self, active: np.ndarray, size: int, count: int) -> tuple[np.ndarray, Written]:
+        """Writes up to `count` tokens in the slots `active`, of which no part has more than `size`.
+
+        Returns:
+          The slot of each column of what was written, and that, on the host.
+        """
+        S = len(self._at)
+        per = S // self._parts
+        if size == per:
+            slots = np.arange(S)
+            advance, which = self._compiled.advance, np.isin(slots, active)
+        else:
+            slots = np.full((self._parts, size), S)  # none
+            for part in range(self._parts):
+                mine = active[active // per == part]
+                slots[part, : len(mine)] = mine
+            slots = slots.ravel()
+            which = np.where(slots < S, slots % per, per).astype(np.int32)
+            advance = self._compiled.advance_some
+        which = jax.device_put(which, self._by_slot)
+        self._state, written = advance(self._params, self._state, which, np.int32(count))
+        return slots, jax.device_get(written)
 
     def _choose_again(self, steered: list[int]) -> list[Completion]:
         """The next tokens of these slots under their requests' biases, and those most likely.
@@ -418,14 +441,15 @@ class Engine:
         return len(tokens)
 
     def _hand_out(
-        self, tokens: np.ndarray, log_probs: np.ndarray, valid: np.ndarray
+        self, slots: np.ndarray, tokens: np.ndarray, log_probs: np.ndarray, valid: np.ndarray
     ) -> list[Completion]:
+        """Gives the columns of what was written to the texts in these slots."""
         changed = []
-        for slot in np.flatnonzero(valid.any(axis=0)):
-            writing = self._at[slot]
-            changed.append(writing.completion)
-            rows = valid[:, slot]
-            self._take(slot, tokens[rows, slot].tolist(), log_probs[rows, slot].tolist())
+        for column in np.flatnonzero(valid.any(axis=0)):
+            slot = slots[column]
+            changed.append(self._at[slot].completion)
+            rows = valid[:, column]
+            self._take(slot, tokens[rows, column].tolist(), log_probs[rows, column].tolist())
         return changed
 
     def _take(self, slot: int, tokens: list[int], log_probs: list[float]) -> None:
@@ -562,14 +586,15 @@ class Engine:
 
 
 class _Compiled(NamedTuple):
-    """prepare: parameters -> parameters as the others take them; insert, choose_again, advance and
-    copy: see serve.slots, with parameters before slots where they need them; score: see
-    serve.scores; inside: see model.inside."""
+    """prepare: parameters -> parameters as the others take them; insert, choose_again, advance,
+    advance_some and copy: see serve.slots, with parameters before slots where they need them;
+    score: see serve.scores; inside: see model.inside."""
 
     prepare: Callable
     insert: Callable
     choose_again: Callable
     advance: Callable
+    advance_some: Callable
     copy: Callable
     score: Callable
     inside: Callable
@@ -591,6 +616,9 @@ def _compiled(config: ModelConfig, vocab_size: int, steps: int, mesh: Mesh) -> _
     def advance(params: Any, slots: Slots, active: Any, count: Any) -> tuple[Slots, Written]:
         return device.advance(params, config, slots, active, count, steps, vocab_size)
 
+    def advance_some(params: Any, slots: Slots, which: Any, count: Any) -> tuple[Slots, Written]:
+        return device.advance_some(params, config, slots, which, count, steps, vocab_size)
+
     axes, copy = RULES["batch"], device.copy
     if any(mesh.shape[axis] > 1 for axis in axes):
         # Each device has slots of its own and never hears of the others'.
@@ -602,10 +630,13 @@ def _compiled(config: ModelConfig, vocab_size: int, steps: int, mesh: Mesh) -> _
         choose_again = over_devices(
             choose_again, in_specs=(whole, mine, mine, mine, mine), out_specs=(mine, mine)
         )
-        advance = over_devices(
-            advance,
-            in_specs=(whole, mine, mine, whole),
-            out_specs=(mine, PartitionSpec(None, axes)),
+        advance, advance_some = (
+            over_devices(
+                function,
+                in_specs=(whole, mine, mine, whole),
+                out_specs=(mine, PartitionSpec(None, axes)),
+            )
+            for function in (advance, advance_some)
         )
         copy = over_devices(copy, in_specs=(mine, mine, mine), out_specs=mine)
     return _Compiled(
@@ -613,6 +644,7 @@ def _compiled(config: ModelConfig, vocab_size: int, steps: int, mesh: Mesh) -> _
         insert=jax.jit(insert, donate_argnums=1),
         choose_again=jax.jit(choose_again, donate_argnums=1),
         advance=jax.jit(advance, donate_argnums=1),
+        advance_some=jax.jit(advance_some, donate_argnums=1),
         copy=jax.jit(copy, donate_argnums=0),
         score=jax.jit(score),
         inside=jax.jit(lambda params, row: inside(params, config, row, vocab_size, _LENS)),
@@ -632,6 +664,12 @@ def _pieces(length: int) -> list[int]:
     most = min(_LARGEST_PIECE, length)
     powers = (1 << n for n in range(_SMALLEST_PIECE.bit_length() - 1, most.bit_length()))
     return sorted({*(size for size in powers if size < most), most})
+
+
+def _few(slots: int) -> list[int]:
+    """For how many slots there is a function of its own, rising: where few texts are being written,
+    not all are computed."""
+    return [8**n for n in range(slots.bit_length()) if 8**n <= slots // 2]
 
 
 def _rows_at_a_time(size: int, slots: int) -> int:

@@ -1,7 +1,8 @@
 """The device's side of the engine: S texts being written at once, as pure functions.
 
 All shapes are static: a text lives in a slot, a traced number, and a slot that writes nothing is
-computed all the same. `insert` reads prompts into slots, `advance` writes in all of them.
+computed all the same. `insert` reads prompts into slots, `advance` writes in all of them,
+`advance_some` in a few.
 """
 
 from typing import Any, NamedTuple
@@ -213,3 +214,23 @@ def advance(
         jnp.zeros((steps, S), jnp.int32), jnp.zeros((steps, S)), jnp.zeros((steps, S), bool)
     )
     return jax.lax.fori_loop(0, jnp.minimum(count, steps), write, (slots, written))
+
+
+def advance_some(
+    params: dict[str, Any],
+    config: ModelConfig,
+    slots: Slots,
+    which: Array,
+    count: Array,
+    steps: int,
+    vocab_size: int,
+) -> tuple[Slots, Written]:
+    """`advance` for the slots `which` [N] alone, in time that depends on N and not on S.
+
+    A number past the last slot stands for none. N columns are written. The keys and values of those
+    slots are copied out and back again, once for all steps.
+    """
+    some = jax.tree.map(lambda x: x[which], slots)
+    active = which < len(slots.running)
+    some, written = advance(params, config, some, active, count, steps, vocab_size)
+    return jax.tree.map(lambda x, y: x.at[which].set(y, mode="drop"), slots, some), written

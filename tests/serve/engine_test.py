@@ -121,6 +121,17 @@ class WritingTest(parameterized.TestCase):
             alone = engine_of_one().generate([requests[i]])[0]
             self.assert_same(alone, together[i])
 
+    @parameterized.parameters(1, 2, 8)
+    def test_few_are_not_computed_with_all_and_the_same(self, count):
+        requests = mixed(count, seed=8)
+        few = engine(steps=4)
+        with mock.patch.object(few, "_compiled", few._compiled._replace(advance=None)):
+            found = few.generate(requests)
+        with mock.patch.object(engine_module, "_few", return_value=[]):
+            expected = engine(steps=4).generate(requests)
+        for one, other in zip(found, expected, strict=True):
+            self.assert_same(one, other)
+
     def test_arrivals_while_others_write(self):
         requests = mixed(60, seed=2)
         expected = shared().generate(requests)
