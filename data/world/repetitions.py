@@ -1,9 +1,11 @@
 """Text that says things again: the practice from which a small model learns to copy.
 
-Quotations, lists read twice, names in greetings and in queries: two fifths of the words have stood
-there before, and are as varied as made-up words, numbers and words from the world's documents can
-make them. With an eighth of such text among the pages of pretraining, conversations are learnt
-faster: at equal steps, the laptop's model came to 0.256 nats a token of them instead of 0.301.
+Quotations, lists read twice, names in greetings and in queries: half of the words have stood there
+before, and are as varied as made-up words, numbers and words from the world's documents can make
+them. Most documents are a line or two. A model learns to copy from text whose parts it can tell
+apart before it knows what to look for: in rows of 16 tokens, half of them copies, a small model was
+down to 4.5 nats a copied token after 200 steps, in rows of 32 to 6.9, in rows of 256 to 8.1, which
+is chance. So documents should not see each other (config.train.separate_documents).
 
 No fact is told: words are taken one by one.
 """
@@ -18,7 +20,7 @@ from data.world.draw import Draw
 
 # Of the world's megabytes, and bytes of a document on average.
 SHARE = 0.125
-_BYTES = 400
+_BYTES = 95
 _WORD = re.compile("[A-Za-z]{2,12}")
 # {s}: all items with spaces between, {c}: with commas, {a}: the first; {N} and {M}: names.
 _FORMS = (
@@ -33,7 +35,12 @@ _FORMS = (
     "{N} wrote {s} on the board. What did {N} write? {s}.",
     "I am {N}, and this is {M}. Welcome, {N}! Welcome, {M}!",
     "{a} = {s}\nprint('{s}')\n{s}",
+    "{s}\n{s}",
+    "{c}; {c}; {c}",
+    "{s} and {s}",
 )
+# How many passages a document has, and how often, summed up.
+_PASSAGES, _TOTALS = (1, 2, 6), (0.8, 0.9, 1.0)
 
 
 def count(megabytes: float) -> int:
@@ -49,10 +56,10 @@ def documents(seed: int, megabytes: float) -> Iterator[tuple[str, str]]:
 
 
 def document(seed: int, index: int) -> str:
-    """Two to eight passages, a blank line between them."""
+    """One passage or a few, a blank line between them."""
     draw = Draw(f"{seed}/repetitions/{index}")
-    there = _words(seed, index // 8)
-    return "\n\n".join(_passage(draw, there) for _ in range(draw.integer(2, 8)))
+    there = _words(seed, index // 32)
+    return "\n\n".join(_passage(draw, there) for _ in range(_PASSAGES[draw.index(_TOTALS)]))
 
 
 @functools.lru_cache(maxsize=2)
@@ -62,7 +69,7 @@ def _words(seed: int, index: int) -> tuple[str, ...]:
 
 
 def _passage(draw: Draw, there: Sequence[str]) -> str:
-    items = [_item(draw, there) for _ in range(draw.integer(1, 8))]
+    items = [_item(draw, there) for _ in range(draw.integer(1, 5))]
     return draw.pick(_FORMS).format(
         s=" ".join(items), c=", ".join(items), a=items[0], N=words.name(draw), M=words.name(draw)
     )

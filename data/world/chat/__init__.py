@@ -104,7 +104,7 @@ def defaults() -> ml_collections.ConfigDict:
             "talk": 0.05,
             "copying": 0.05,
             "countdown": 0.03,
-            "jokes": 0.04,
+            "jokes": 0.06,
         }
     )
     # What is true of the assistant; each is said as it stands, as in "I am {name}, {what}."
