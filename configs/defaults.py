@@ -125,6 +125,10 @@ def get_config() -> ConfigDict:
     config.train.accumulate = 1
     # Whether documents packed into one row are kept from seeing each other.
     config.train.separate_documents = False
+    # Share of the steps, the first ones, that read one of the sources of config.data.source alone:
+    # what all the rest is learnt faster with.
+    config.train.opening = 0.0
+    config.train.opening_source = ""
     # "muon" (matrices of the layers; AdamW for the rest) or "adamw" (everything).
     config.train.optimizer = "muon"
     # AdamW's peak learning rate. None: 6e-4 · sqrt(768 / width).

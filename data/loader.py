@@ -35,12 +35,14 @@ class Stream:
     """One split of one source.
 
     Attributes:
+        source: what it was made from, as config.data.source names it.
         folder: its TFDS data set.
         split: "train" or "validation".
         tokens: number of stored tokens, the opening end_of_text included.
         weight: its share of the mixture, or None for its share of the tokens.
     """
 
+    source: str
     folder: str
     split: str
     tokens: int
@@ -84,6 +86,7 @@ def open_corpus(workdir: str | os.PathLike) -> Corpus:
     streams = {
         split: tuple(
             Stream(
+                source=part["source"],
                 folder=str(folder / part["name"]),
                 split=split,
                 tokens=part["splits"][split]["tokens"] + 1,
@@ -153,13 +156,16 @@ class Rows:
         return row
 
 
-def training_rows(corpus: Corpus, context: int, seed: int) -> grain.MapDataset:
+def training_rows(
+    corpus: Corpus, context: int, seed: int, opening: str = "", count: int = 0
+) -> "grain.MapDataset | Opened":
     """Endless rows of the training split, [T + 1] int32, each epoch of each source shuffled anew.
 
-    Several sources are mixed row by row: by weight, or in proportion to their tokens.
+    Several sources are mixed row by row: by weight, or in proportion to their tokens. The first
+    `count` rows are of the source `opening` alone.
 
     Raises:
-        InputError: the training split is shorter than one row.
+        InputError: the training split is shorter than one row, or there is no such source.
     """
     total = sum(stream.tokens - 1 for stream in corpus.train)
     longest = max((stream.tokens - 1 for stream in corpus.train), default=0)
@@ -168,11 +174,32 @@ def training_rows(corpus: Corpus, context: int, seed: int) -> grain.MapDataset:
             f"the training split has {total} tokens, fewer than one row of {context}: give more "
             "text, or set config.train.context or config.model.context lower"
         )
-    return mixture(
-        [Rows(stream, context) for stream in corpus.train],
-        [stream.weight or stream.tokens for stream in corpus.train],
-        seed,
-    )
+    rows = [Rows(stream, context) for stream in corpus.train]
+    weights = [stream.weight or stream.tokens for stream in corpus.train]
+    mixed = mixture(rows, weights, seed)
+    if not count:
+        return mixed
+    names = [stream.source for stream in corpus.train]
+    if opening not in names:
+        raise InputError(
+            f"config.train.opening_source is {opening!r}, which is none of the sources of "
+            f"config.data.source: {', '.join(names)}"
+        )
+    return Opened(mixture([rows[names.index(opening)]], [1.0], seed + 1), count, mixed)
+
+
+class Opened:
+    """`count` rows of one random-access source, and then those of another from its first on."""
+
+    def __init__(self, first: Any, count: int, then: Any):
+        self._first, self._count, self._then = first, count, then
+
+    def __len__(self) -> int:
+        return len(self._then)
+
+    def __getitem__(self, number: int) -> np.ndarray:
+        opens = number < self._count
+        return self._first[number] if opens else self._then[number - self._count]
 
 
 def mixture(sources: Sequence[Any], weights: Sequence[float], seed: int) -> grain.MapDataset:

@@ -120,7 +120,8 @@ def make_plan(
     key = jax.random.key(config.seed)
 
     corpus = loader.open_corpus(workdir)
-    rows = loader.training_rows(corpus, train.context, config.seed)
+    opening = round(train.opening * train.steps) * train.batch
+    rows = loader.training_rows(corpus, train.context, config.seed, train.opening_source, opening)
     mine = loop.local_rows(mesh, train.batch)
     end = corpus.end_of_text if train.separate_documents else None
     evaluate = held_out_evaluator(config, architecture, mesh, workdir)

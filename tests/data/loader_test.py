@@ -45,7 +45,7 @@ class FakeStream:
 
     def rows(self) -> loader.Rows:
         rows = loader.Rows.__new__(loader.Rows)
-        rows._stream = loader.Stream("", "train", len(self._stream), None)
+        rows._stream = loader.Stream("", "", "train", len(self._stream), None)
         rows._context = self._context
         size = tokens.BLOCK_TOKENS
         rows._block = lambda number: self._stream[number * size : (number + 1) * size]
@@ -209,6 +209,25 @@ class MixtureTest(parameterized.TestCase):
 
     def test_by_weight(self):
         self.assertAlmostEqual(self.mixture(["@1", "@3"])["a"], 0.25, delta=0.01)
+
+    def test_one_source_opens_and_then_all_are_mixed_from_the_first_row(self):
+        folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        texts = [letters("abcd", 400), letters("efgh", 100)]
+        corpus = loader.open_corpus(make_run(folder, *texts, weights=["@1", "@3"]))
+        opening = corpus.train[1].source
+        rows = loader.training_rows(corpus, 32, seed=0, opening=opening, count=48)
+        own = loader.Rows(corpus.train[1], 32)
+        opened = {own[n].tobytes() for n in range(len(own))}
+        self.assertLessEqual({rows[n].tobytes() for n in range(48)}, opened)
+        mixed = loader.training_rows(corpus, 32, seed=0)
+        for n in range(100):
+            np.testing.assert_array_equal(rows[48 + n], mixed[n])
+        batch = next(loader.batches(rows, 32, start=2))
+        np.testing.assert_array_equal(
+            batch["inputs"][:, 1:], [mixed[16 + n][1:-1] for n in range(32)]
+        )
+        with self.assertRaisesRegex(InputError, "opening_source is 'poems', which is none of"):
+            loader.training_rows(corpus, 32, seed=0, opening="poems", count=1)
 
     def test_without_weights_in_proportion_to_tokens(self):
         found = self.mixture(["", ""])
