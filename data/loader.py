@@ -183,7 +183,8 @@ def training_rows(
     if opening not in names:
         raise InputError(
             f"config.train.opening_source is {opening!r}, which is none of the sources of "
-            f"config.data.source: {', '.join(names)}"
+            f"config.data.source ({', '.join(names)}): name one of them, or set "
+            "config.train.opening to 0"
         )
     return Opened(mixture([rows[names.index(opening)]], [1.0], seed + 1), count, mixed)
 

@@ -20,7 +20,7 @@ def small_config():
     stages = config.stages[config.stages.index("data.tokenizer") :]
     # A model of three steps writes no joke that is better than another.
     config.stages = tuple(stage for stage in stages if stage != "rl.grpo:rl=rlhf")
-    config.data.source = "world"
+    config.data.source = "world@0.8,repetitions@0.2"
     config.search.source = "library"
     config.world.megabytes = 0.4
     config.world_chat.least_told = 8
