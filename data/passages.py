@@ -1,7 +1,9 @@
-"""Text cut into passages of a sentence or two: what a search finds, and is answered from.
+"""Text cut into passages of a sentence or two.
 
-list(passages("Gold is a metal. It does not rust. Rings are made of it.", most=40))
-# ["Gold is a metal. It does not rust.", "It does not rust. Rings are made of it."]
+    list(passages("Gold is a metal. It does not rust. Rings are made of it.", most=40))
+    # ["Gold is a metal. It does not rust.", "It does not rust. Rings are made of it."]
+
+They are what the search tool finds, and what conversations that search are made of.
 """
 
 import re

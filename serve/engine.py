@@ -213,6 +213,7 @@ class Engine:
         self._parts = int(np.prod([self._mesh.shape[axis] for axis in axes]))
         if slots % self._parts:
             raise ValueError(f"{slots} slots do not divide over {self._parts} devices")
+        self._per = slots // self._parts  # slots of a part of the devices
         self._by_slot = NamedSharding(self._mesh, PartitionSpec(axes))
         self._whole = NamedSharding(self._mesh, PartitionSpec())
         self._compiled = _compiled(self._config, tokenizer.vocab_size, steps, self._mesh)
@@ -261,16 +262,15 @@ class Engine:
     def warm_up(self) -> None:
         """Compiles everything, so that no request waits for that. Nothing is written."""
         nobody: list[list[int]] = [[] for _ in range(self._parts)]
-        per = len(self._at) // self._parts
         with jax.set_mesh(self._mesh):
             for size in _pieces(self.length):
-                for R in {1, _rows_at_a_time(size, per)}:
+                for R in {1, _rows_at_a_time(size, self._per)}:
                     rows = jax.device_put(self._rows(nobody, R, size), self._by_slot)
                     self._state = self._compiled.insert(self._params, self._state, rows)
             for part in range(self._parts):
                 self._copy(part, 0, 0)
             self._choose_again([])
-            for size in (*_few(per), per):
+            for size in (*_few(self._per), self._per):
                 self._advance(np.empty(0, int), size, 0)
 
     @property
@@ -333,13 +333,12 @@ class Engine:
             begun = [slot for slot, writing in enumerate(self._at) if writing and writing.begun]
             steered = [slot for slot in begun if self._at[slot].steered]
             blocked = self._choose_again(steered) if steered else []
-            active = np.flatnonzero([bool(writing and writing.begun) for writing in self._at])
+            active = np.array([slot for slot in begun if self._at[slot]], int)
             if not len(active):
                 return blocked
             count = 1 if steered else max(self._at[slot].left for slot in active)
-            per = len(self._at) // self._parts
-            most = np.bincount(active // per).max()
-            size = next((size for size in _few(per) if size >= most), per)
+            most = np.bincount(active // self._per).max()
+            size = next((size for size in _few(self._per) if size >= most), self._per)
             slots, written = self._advance(active, size, count)
         return blocked + self._hand_out(slots, *written)
 
@@ -349,8 +348,7 @@ class Engine:
         Returns:
           The slot of each column of what was written, and that, on the host.
         """
-        S = len(self._at)
-        per = S // self._parts
+        S, per = len(self._at), self._per
         if size == per:
             slots = np.arange(S)
             advance, which = self._compiled.advance, np.isin(slots, active)
@@ -518,9 +516,8 @@ class Engine:
         return True
 
     def _copy(self, part: int, source: int, target: int) -> None:
-        per = len(self._at) // self._parts
         sources = np.zeros(self._parts, np.int32)
-        targets = np.full(self._parts, per, np.int32)  # none
+        targets = np.full(self._parts, self._per, np.int32)  # none
         sources[part], targets[part] = source, target
         pair = jax.device_put((sources, targets), self._by_slot)
         self._state = self._compiled.copy(self._state, *pair)
@@ -528,17 +525,16 @@ class Engine:
     def _read(self, unread: list[int]) -> None:
         """Reads the next piece of the prompt of each of these slots."""
         pieces = collections.defaultdict(list)
-        per = len(self._at) // self._parts
         for slot in unread:
             writing = self._at[slot]
             left = len(writing.request.prompt) - writing.read
             sizes = _pieces(self.length)
             pieces[next((n for n in sizes if n >= left), sizes[-1])].append(slot)
         for size, slots in pieces.items():
-            by_part = [[s for s in slots if s // per == part] for part in range(self._parts)]
+            by_part = [[s for s in slots if s // self._per == part] for part in range(self._parts)]
             while any(by_part):
                 longest = max(map(len, by_part))
-                R = _rows_at_a_time(size, per)
+                R = _rows_at_a_time(size, self._per)
                 # On a CPU rows that hold nothing take as long as others.
                 few = R // 2 if self._on_cpu else 1
                 R = 1 if longest <= few else R
@@ -553,7 +549,7 @@ class Engine:
 
     def _rows(self, batch: list[list[int]], R: int, size: int) -> Rows:
         """The next pieces of the slots of `batch`, one list a part of the devices."""
-        n, per = R * self._parts, len(self._at) // self._parts
+        n = R * self._parts
         whole = np.zeros(n, np.int32)
         real = np.zeros(n, np.float32)
         rows = Rows(
@@ -570,7 +566,7 @@ class Engine:
                 self.tokens_read += count
                 rows.tokens[r, :count] = request.prompt[start : start + count]
                 rows.count[r], rows.start[r] = count, start
-                rows.slot[r] = slot % per
+                rows.slot[r] = slot % self._per
                 rows.final[r] = start + count == P
                 rows.seed[r] = request.seed
                 for array, name in zip(rows.settings, Sampling._fields, strict=True):

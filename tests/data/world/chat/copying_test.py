@@ -24,7 +24,7 @@ def solved(text: str) -> set[str]:
                 # The full stop after a quoted sentence is left out.
                 match = match or re.fullmatch(pattern, f"{text}.", re.IGNORECASE)
                 if match:
-                    found.add(_answer(name.removesuffix("_HELD_OUT"), **match.groupdict()))
+                    found.add(_answer(name, **match.groupdict()))
     return found
 
 
