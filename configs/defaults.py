@@ -40,9 +40,9 @@ def get_config() -> ConfigDict:
 
     config.data = ConfigDict()
     # "web" (what the stage data.web.pipeline has kept), "world" (the world's text as it is, no web
-    # pages), "repetitions" (text to learn copying from), "tfds:name[/split]", or files: text,
-    # JSONL, Parquet; folders and globs; gzip and zstd; remote through fsspec. Several by weight:
-    # "a.txt@0.7,b/*.jsonl.gz@0.3".
+    # pages), "repetitions" and "comprehension" (text to learn copying and reading from),
+    # "tfds:name[/split]", or files: text, JSONL, Parquet; folders and globs; gzip and zstd; remote
+    # through fsspec. Several by weight: "a.txt@0.7,b/*.jsonl.gz@0.3".
     config.data.source = "world"
     # A source to validate on. "": documents of data.source, chosen by hash of their text.
     config.data.validation = ""

@@ -50,8 +50,9 @@ def get_config(variant: str = "") -> ConfigDict:
         "evals.report",
     )
     config.web.processes = 2
-    # Practice in copying, which tools and steps need; none of it is validated on.
-    config.data.source = "web@0.9,repetitions@0.1"
+    # Practice in copying, which tools and steps need, and in reading, which answers from a search
+    # need; none of it is validated on.
+    config.data.source = "web@0.82,comprehension@0.13,repetitions@0.05"
     config.model.layers = 4
     config.model.width = 160
     config.model.head_dim = 32
@@ -63,7 +64,7 @@ def get_config(variant: str = "") -> ConfigDict:
     config.mesh.cpu_devices = 2
     # Conversations take more steps than documents, and what they teach is learnt from there: so the
     # rate is still high where pretraining ends.
-    config.train.steps = 1200
+    config.train.steps = 1300
     config.train.decay, config.train.final_rate = 0.15, 0.3
     config.train.batch = 16
     config.train.accumulate = 4

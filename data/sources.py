@@ -6,7 +6,8 @@ word is its weight:
     world                                     the project's own small world
     web                                       what the run's web pipeline has kept
     library                                   what the world withholds from its documents; to search
-    repetitions                               text to learn copying from; nothing of it is held out
+    repetitions                               text to learn copying from
+    comprehension                             text with questions that it answers, to learn reading
     book.txt    corpus/*.jsonl.gz    corpus/  files, globs, folders; gzip and zstd by suffix
     hf://datasets/user/name/*.parquet         whatever fsspec can open: hf, gs, s3, https, ...
     tfds:lm1b    tfds:wiki40b/en/validation   a TFDS name, with a split if not train
@@ -21,7 +22,7 @@ import os
 import pathlib
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import BinaryIO
 
 import fsspec
@@ -43,9 +44,9 @@ ALTERNATIVES = (
     "(config.data.source=world)"
 )
 # Practice that says nothing of how well text is modelled: none of it is validated on.
-REPETITIONS = "repetitions"
+PRACTICE = ("repetitions", "comprehension")
 # What the project and the run hold themselves, and no file of a user's.
-EMBEDDED = ("world", "web", "library", REPETITIONS)
+EMBEDDED = ("world", "web", "library", *PRACTICE)
 # Part of the format: another seed would move documents between the splits of every run.
 SPLIT_SEED = 20
 
@@ -68,6 +69,7 @@ class Reading:
         text_key: field of JSON objects, Parquet files and TFDS sets that holds the text.
         document_bytes: plain text is cut at blank lines into documents of about so many bytes.
         world_seed, world_megabytes: which world "world" is.
+        world_chat: config.world_chat, which says what is kept for measuring; empty: its defaults.
         web: the folder that "web" is; "": there is none.
     """
 
@@ -75,6 +77,7 @@ class Reading:
     document_bytes: int = 8192
     world_seed: int = 0
     world_megabytes: float = 24.0
+    world_chat: Mapping = dataclasses.field(default_factory=dict)
     web: str = ""
 
 
@@ -91,6 +94,7 @@ def reading(config: ml_collections.ConfigDict, workdir: str | os.PathLike = "") 
         document_bytes=config.data.document_bytes,
         world_seed=config.world.seed,
         world_megabytes=config.world.megabytes,
+        world_chat=config.world_chat,
         web=os.path.join(workdir, layout.OUTPUT) if workdir else "",
     )
 
@@ -145,8 +149,8 @@ def documents(
         stream = _world(reading)
     elif spec == "library":
         stream = _library(reading)
-    elif spec == REPETITIONS:
-        stream = _repetitions(reading)
+    elif spec in PRACTICE:
+        stream = _practice(spec, reading)
     elif spec == "web":
         stream = _web(reading, problems)
     elif spec.startswith("tfds:"):
@@ -202,17 +206,18 @@ def held_out_fraction(config: ml_collections.ConfigDict, spec: str) -> float:
         raise InputError(
             f"config.data.validation_fraction is {fraction}: it must lie between 0 and 1"
         )
-    return 0.0 if spec == REPETITIONS else fraction
+    return 0.0 if spec in PRACTICE else fraction
 
 
 def size_hint(spec: str, reading: Reading) -> int | None:
     """About how many bytes of text a source has, where that can be told without reading it."""
     if spec == "world":
         return round(reading.world_megabytes * 1e6)
-    if spec == REPETITIONS:
-        from data.world import repetitions
+    if spec in PRACTICE:
+        from data.world import comprehension, repetitions
 
-        return round(reading.world_megabytes * repetitions.SHARE * 1e6)
+        share = repetitions.SHARE if spec == "repetitions" else comprehension.SHARE
+        return round(reading.world_megabytes * share * 1e6)
     if spec == "web":
         return _web_account(reading)["funnel"][-1]["bytes"]
     if spec == "library" or spec.startswith("tfds:") or _is_remote(spec):
@@ -240,10 +245,14 @@ def _library(reading: Reading) -> Iterator[tuple[str, str]]:
         yield document.id, document.text
 
 
-def _repetitions(reading: Reading) -> Iterator[tuple[str, str]]:
-    from data.world import repetitions
+def _practice(spec: str, reading: Reading) -> Iterator[tuple[str, str]]:
+    from data.world import chat, comprehension, repetitions
 
-    yield from repetitions.documents(reading.world_seed, reading.world_megabytes)
+    seed, megabytes = reading.world_seed, reading.world_megabytes
+    if spec == "repetitions":
+        yield from repetitions.documents(seed, megabytes)
+    else:
+        yield from comprehension.documents(seed, megabytes, reading.world_chat or chat.defaults())
 
 
 def _web(reading: Reading, problems: collections.Counter) -> Iterator[tuple[str, str]]:

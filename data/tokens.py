@@ -116,7 +116,8 @@ def _parts(config: ml_collections.ConfigDict) -> list[_Part]:
 def _fingerprint(config: ml_collections.ConfigDict, tokenizer_file: pathlib.Path) -> str:
     """What the written data depends on."""
     digest = xxhash.xxh64_hexdigest(tokenizer_file.read_bytes())
-    chosen = {"data": config.data.to_dict(), "world": config.world.to_dict(), "tokenizer": digest}
+    sections = {key: config[key].to_dict() for key in ("data", "world", "world_chat")}
+    chosen = sections | {"tokenizer": digest}
     return json.dumps(chosen, indent=2, sort_keys=True) + "\n"
 
 

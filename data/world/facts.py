@@ -8,7 +8,8 @@ spelled the English way without accents. Several values in a cell are separated 
 import csv
 import functools
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from data.world import english
@@ -34,7 +35,8 @@ class Fact:
 
     ``id`` is "kind/entity/relation", with the value appended where a relation may hold for
     several values ("country/spain/neighbour/portugal", "person/homer/wrote/the-iliad").
-    ``entity`` is the name as it stands in running text ("the Netherlands", "lion").
+    ``entity`` is the name as it stands in running text ("the Netherlands", "lion"), ``forms`` all
+    template fields that name the entity.
     """
 
     id: str
@@ -42,6 +44,7 @@ class Fact:
     kind: str
     relation: str
     value: str
+    forms: Mapping[str, str] = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +100,7 @@ def _entity(kind: str, row: dict[str, str]) -> Entity:
             kind,
             relation,
             value,
+            forms,
         )
         for relation, value, several in _values(kind, row)
     )

@@ -9,6 +9,8 @@ from data.world import english, facts, phrasings
 from data.world.draw import Draw
 from data.world.facts import Entity, Fact
 
+# Facts whose fields are kept: more than the world has, but made-up ones are without end.
+REMEMBERED = 1 << 14
 _ALTERNATIVES = re.compile(r"\[([^\[\]]*)\]")
 
 
@@ -51,11 +53,11 @@ def _key(fact: Fact) -> str:
     return f"{fact.kind}.{fact.relation}"
 
 
-@functools.cache
+@functools.lru_cache(maxsize=REMEMBERED)
 def fields(fact: Fact) -> dict[str, str]:
     """The template fields of a fact: its entity's forms, its value's, and the verb's."""
     value = fact.value
-    named = dict(entity_of(fact).forms)
+    named = dict(fact.forms)
     named |= {"v": value, "av": english.with_article(value), "vs": english.plural(value)}
     named["is"], named["was"] = ("are", "were") if english.is_plural(value) else ("is", "was")
     if fact.relation in phrasings.VERBS:
@@ -63,7 +65,7 @@ def fields(fact: Fact) -> dict[str, str]:
     return named
 
 
-@functools.cache
+@functools.lru_cache(maxsize=REMEMBERED)
 def _templates(table: str, fact: Fact) -> tuple[str, ...] | str:
     """A fact's entry in STATEMENTS, CONTINUATIONS, ...; empty if the table has none."""
     templates = getattr(phrasings, table)
@@ -130,7 +132,7 @@ def short_answer(fact: Fact) -> str:
 def asked(draw: Draw, fact: Fact, used: set[str] | None = None) -> tuple[str, str]:
     """A question about the fact, now and then the other way round, and its bare answer."""
     if has_reverse_question(fact) and draw.chance(0.3):
-        return reverse_question(draw, fact, used), entity_of(fact).forms["e"]
+        return reverse_question(draw, fact, used), fact.forms["e"]
     return question(draw, fact, used), short_answer(fact)
 
 

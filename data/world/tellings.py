@@ -24,10 +24,11 @@ def of_run(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> dic
         InputError: the run's text is not the world's.
     """
     words = {source.spec for source in sources.parse(config.data.source)}
-    if not words <= {"world", "web", sources.REPETITIONS} or (config.web.input and "web" in words):
+    if not words <= {"world", "web", *sources.PRACTICE} or (config.web.input and "web" in words):
         raise InputError(
             f"config.data.source is {config.data.source!r}: which of the world's facts it tells "
-            "is only known of the sources world, repetitions and web (of the world's own crawl)"
+            "is only known of the sources world, web (of the world's own crawl) and practice "
+            f"({', '.join(sources.PRACTICE)})"
         )
     counts: collections.Counter[str] = collections.Counter()
     if "world" in words:

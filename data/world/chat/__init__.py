@@ -89,22 +89,22 @@ def defaults() -> ml_collections.ConfigDict:
     # Phrasings in which a fact is asked for when measuring.
     options.phrasings = 2
     # Characters of what the search tool gives, at most: as the tool that will be used is set.
-    options.result_characters = 220
+    options.result_characters = 300
     # Questions of each kind that are not about facts.
     options.questions = 300
     # How often each kind of conversation comes, in proportion.
     options.weights = ml_collections.ConfigDict(
         {
-            "facts": 0.31,
+            "facts": 0.30,
             "identity": 0.09,
-            "letters": 0.09,
+            "letters": 0.08,
             "products": 0.07,
-            "search": 0.13,
+            "search": 0.18,
             "problems": 0.14,
-            "talk": 0.05,
-            "copying": 0.05,
-            "countdown": 0.03,
-            "jokes": 0.06,
+            "talk": 0.04,
+            "copying": 0.03,
+            "countdown": 0.02,
+            "jokes": 0.05,
         }
     )
     # What is true of the assistant; each is said as it stands, as in "I am {name}, {what}."

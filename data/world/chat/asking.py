@@ -18,7 +18,7 @@ _LOWER_CASE = 0.05  # typed without capitals and without a mark at the end
 _NO_MARK = 0.08  # typed without a mark at the end
 
 
-@functools.cache
+@functools.lru_cache(maxsize=telling.REMEMBERED)
 def fields(fact: Fact) -> Mapping[str, str]:
     """The template fields of a fact; see data.world.chat.phrasings."""
     found = telling.fields(fact)

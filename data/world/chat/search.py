@@ -1,13 +1,14 @@
 """Questions whose answer is looked up: a query, passages of documents, and what they say.
 
-What is searched for is what the corpus tells too rarely to be known. Passages are a sentence or two
-each, as the search tool gives them, and some results do not hold the answer.
+What is searched for is about entities that nobody has met, so that the answer has to be read in the
+result, or is what the corpus tells too rarely to be known. Passages are a sentence or two each, as
+the search tool gives them, and some results do not hold the answer.
 """
 
 from collections.abc import Iterable, Iterator
 
 from data.passages import passages
-from data.world import english, genres, plan, telling
+from data.world import english, facts, genres, imagined, plan, telling
 from data.world.chat import asking, declines, tools
 from data.world.chat.grade import normalized
 from data.world.chat.knowledge import SYMBOLS_IN_PROSE
@@ -15,15 +16,24 @@ from data.world.chat.setting import Setting, assistant, user
 from data.world.chat.split import Topic, true_values
 from data.world.documents import Document
 from data.world.draw import Draw
-from data.world.facts import Entity, Fact, entities
+from data.world.facts import Entity, Fact
 from data.world.telling import Subject
 
 _BESIDE_PYTHON = 0.7  # where both tools are offered, results are shorter: all must fit in a row
-_KNOWN = 0.2  # how often the question is about a fact that is told often
+_IMAGINED = 0.6  # how often the question is about an entity that nobody has met
+_KNOWN = 0.1  # how often it is about a fact that is told often
 _MISSING = 0.2  # how often no passage holds the answer
+_BESIDE = 2  # other entities of which a result may tell the same
 _PLACES = (0.6, 0.85, 1.0)  # how often the right passage is the first, the second ..., summed up
 # Kinds of text about one entity, with how many of its facts they tell.
-_GENRES = (("encyclopedia", 5), ("notes", 4), ("diary", 3), ("forum", 3))
+_GENRES = (
+    ("encyclopedia", 5),
+    ("notes", 4),
+    ("diary", 3),
+    ("forum", 3),
+    ("worksheet", 4),
+    ("lesson", 3),
+)
 
 
 def _text(draw: Draw, entity: Entity, told: list[Fact]) -> str:
@@ -61,11 +71,12 @@ def _is_told(passage: str, fact: Fact) -> bool:
 
 def _result(draw: Draw, setting: Setting, topic: Topic, missing: bool, most: int) -> str | None:
     """What the tool gives, a passage a line: one tells the topic's first fact, or ``missing`` none
-    does, and the others are about the same entity or tell the same of another. None if chance has
+    does, and the rest are about the same entity or tell the same of others. None if chance has
     no such passages.
     """
     fact = topic.facts[0]
-    others = [o for o in setting.tellable[topic.entity.id] if o.relation != fact.relation]
+    tellable = setting.tellable.get(topic.entity.id, topic.entity.facts)
+    others = [other for other in tellable if other.relation != fact.relation]
     told = others if missing else [fact, *others]
     if not told:
         return None
@@ -74,10 +85,10 @@ def _result(draw: Draw, setting: Setting, topic: Topic, missing: bool, most: int
     if missing == bool(right):
         return None
     names, values = _named(fact), _values(topic)
-    beside = draw.pick(setting.by_relation.get(topic.relation, setting.split.asked))
-    far = list(passages(_text(draw, beside.entity, setting.tellable[beside.entity.id])))
     wrong = [passage for passage in near if _names(passage, names)]
-    wrong += [passage for passage in far if _is_told(passage, beside.facts[0])]
+    for _ in range(_BESIDE):
+        far, beside = _beside(draw, setting, topic)
+        wrong += [passage for passage in far if _is_told(passage, beside)]
     found = [passage for passage in draw.shuffled(wrong) if not _names(passage, values)]
     found[:0] = right
     while len("\n".join(found)) > most and len(found) > 1:
@@ -86,6 +97,29 @@ def _result(draw: Draw, setting: Setting, topic: Topic, missing: bool, most: int
     place = min(draw.index(_PLACES), len(found) - 1)
     found.insert(place, found.pop(0))
     return "\n".join(found)
+
+
+def _beside(draw: Draw, setting: Setting, topic: Topic) -> tuple[list[str], Fact]:
+    """Passages about another entity, and a fact of the same relation that they may tell."""
+    if topic.relation in setting.by_relation:
+        other = draw.pick(setting.by_relation[topic.relation])
+        entity, fact = other.entity, other.facts[0]
+        told = setting.tellable[entity.id]
+    else:
+        entity = imagined.entity(draw, topic.entity.kind)
+        fact, told = entity.facts[0], list(entity.facts)
+    return list(passages(_text(draw, entity, told))), fact
+
+
+def _topic(draw: Draw, setting: Setting) -> Topic:
+    """What to search for."""
+    if draw.chance(_IMAGINED):
+        entity = imagined.entity(draw, draw.pick(list(facts.KINDS)))
+        relation = draw.pick(entity.facts).relation
+        chosen = tuple(fact for fact in entity.facts if fact.relation == relation)
+        return Topic(f"{entity.id}/{relation}", entity, chosen)
+    known = not setting.split.rare or draw.chance(_KNOWN / (1 - _IMAGINED))
+    return draw.pick(setting.split.asked if known else setting.split.rare)
 
 
 def _values(topic: Topic) -> list[str]:
@@ -100,8 +134,7 @@ def conversation(draw: Draw, setting: Setting) -> dict:
     most = setting.options["result_characters"]
     most = most if len(offered) == 1 else int(most * _BESIDE_PYTHON)
     while True:
-        known = draw.chance(_KNOWN) or not setting.split.rare
-        topic = draw.pick(setting.split.asked if known else setting.split.rare)
+        topic = _topic(draw, setting)
         missing = draw.chance(_MISSING)
         found = _result(draw, setting, topic, missing, most)
         if found is None:
@@ -120,7 +153,7 @@ def library(world_seed: int, copies: int = 2) -> Iterator[Document]:
     Each withheld fact is told by at least ``copies`` encyclopedia articles.
     """
     withheld = plan.withheld(world_seed)
-    for entity in entities():
+    for entity in facts.entities():
         hidden = [fact for fact in entity.facts if fact.id in withheld]
         for copy in range(copies):
             for start in range(0, len(hidden), 6):
