@@ -39,7 +39,7 @@ from absl import app, flags, logging
 
 from data.errors import InputError, one_line_errors
 from serve.engine import Engine
-from serve.http.engine_thread import EngineThread, Served
+from serve.http.engine_thread import EngineThread, Served, State
 from serve.http.label_folder import LabelFolder
 from serve.http.limits import Limits
 from serve.http.metrics import new_metrics
@@ -240,6 +240,8 @@ def serve(
     if not loopback and not site.key:
         say("anybody who can reach this machine can use the model: consider --api_key")
     server.run(sockets=[listening])
+    if any(thread.state is State.LOADING for thread in threads.values()):
+        os._exit(0)  # the interpreter would wait for what is being compiled
     for thread in threads.values():
         if thread.served is None and thread.error is not None:
             raise thread.error

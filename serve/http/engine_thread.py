@@ -188,9 +188,11 @@ class EngineThread:
         self._thread.start()
 
     async def stop(self) -> None:
-        """Cancels what is going on, and waits for the thread to end."""
+        """Cancels what is going on, and waits for the thread to end; for loading, which nothing can
+        interrupt, it does not wait."""
         self._inbox.put(("stop", None))
-        await asyncio.to_thread(self._thread.join)
+        if self.state is not State.LOADING:
+            await asyncio.to_thread(self._thread.join)
 
     def ready(self) -> Served:
         """What is being served.

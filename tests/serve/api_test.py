@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import pathlib
 import re
 import signal
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from unittest import mock
 
 from absl.testing import absltest
 
@@ -129,6 +131,17 @@ class CommandTest(absltest.TestCase):
         program.send_signal(signal.SIGTERM)
         self.assertTrue(response.read().endswith(b"data: [DONE]\n\n"))
         self.assertEqual(program.wait(timeout=30), 0)
+
+    def test_a_signal_does_not_wait_for_loading(self):
+        scripted = ["tests.serve.scripted_program", "serve.api"]
+        with mock.patch.dict(os.environ, SCRIPTED_LOADING="3600"):
+            program = start(scripted, "--workdir=.", "--port=0")
+        self.addCleanup(program.wait)
+        self.addCleanup(program.kill)
+        port, _ = listening(program)
+        self.assertEqual(ask(port, "GET", "/health").status, 503)
+        program.send_signal(signal.SIGTERM)
+        self.assertEqual(program.wait(timeout=60), 0)
 
     def test_two_stages_and_a_folder_of_labels(self):
         run = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory())) / "run"

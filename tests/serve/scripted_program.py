@@ -50,7 +50,7 @@ class ScriptedEngine(Scripted):
         return super().submit(request)
 
     def warm_up(self):
-        pass
+        time.sleep(float(os.environ.get("SCRIPTED_LOADING", 0)))
 
     def step(self):
         time.sleep(0.002)
