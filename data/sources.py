@@ -94,7 +94,7 @@ def reading(config: ml_collections.ConfigDict, workdir: str | os.PathLike = "") 
         document_bytes=config.data.document_bytes,
         world_seed=config.world.seed,
         world_megabytes=config.world.megabytes,
-        world_chat=config.world_chat,
+        world_chat=config.world_chat.to_dict(),
         web=os.path.join(workdir, layout.OUTPUT) if workdir else "",
     )
 

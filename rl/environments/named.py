@@ -2,6 +2,7 @@
 
 countdown                              one of the small world's
 countdown@0.5,problems@0.5             a mixture by weight; without weights, equally often
+search                                 what only the search tool can answer
 jokes                                  jokes and stories, which take a reward model; not mixed
 gsm8k:train.jsonl.gz                   GSM8K; jsonl:mine.jsonl, any questions with answers
 reasoning_gym:chain_sum                a generator of reasoning-gym's
@@ -9,16 +10,16 @@ reasoning_gym:chain_sum                a generator of reasoning-gym's
 
 import difflib
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from data import sources
 from data.errors import InputError
 from data.world.chat.setting import Setting, without_facts
 from data.world.draw import Draw
-from rl.environments import files, gym, jokes, tables, world
+from rl.environments import files, gym, jokes, search, tables, world
 from rl.environments.environment import Environment, Problem, Verdict
 
-_WORLD = {
+_WORLD: dict[str, Callable[[Setting], Environment]] = {
     "arithmetic": world.arithmetic,
     "problems": world.word_problems,
     "countdown": world.numbers_game,
@@ -35,14 +36,15 @@ _PREFIXED = {
     "reasoning_gym:": gym.reasoning_gym,
 }
 _WANTED = {"gsm8k:": "PATH", "jsonl:": "PATH", "reasoning_gym:": "TASK"}
-NAMES = (*_WORLD, *_PREFIXED)
+NAMES = (*_WORLD, search.NAME, *_PREFIXED)
 
 
 def environment(spec: str, config: Mapping) -> Environment:
     """The environment, or the mixture of environments, that a config names.
 
     Args:
-      config: a run's config, of which config.world_chat says what is kept for measuring.
+      config: a run's config, of which config.world_chat says what is kept for measuring, and
+        config.world which world it is.
 
     Raises:
       InputError: no such environment, a weight that is none, or a file or package that is missing.
@@ -51,15 +53,17 @@ def environment(spec: str, config: Mapping) -> Environment:
         raise InputError(f"no environment is named: use one of {', '.join(NAMES)}")
     parts = sources.parse(spec)
     setting = without_facts(config["world_chat"])
-    made = [_single(part.spec, setting) for part in parts]
+    made = [_single(part.spec, setting, config["world"]["seed"]) for part in parts]
     if len(made) == 1:
         return made[0]
     return _mixture(spec, made, [part.weight or 1.0 for part in parts])
 
 
-def _single(name: str, setting: Setting) -> Environment:
+def _single(name: str, setting: Setting, world_seed: int) -> Environment:
     if name in _WORLD:
         return _WORLD[name](setting)
+    if name == search.NAME:
+        return search.search(setting, world_seed)
     for prefix, make in _PREFIXED.items():
         if name.startswith(prefix) and name != prefix:
             return make(name.removeprefix(prefix))

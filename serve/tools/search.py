@@ -129,13 +129,15 @@ def _result(found: list[str], characters: int) -> str:
 
 def corpus_index(workdir: Path, config: ml_collections.ConfigDict) -> Path:
     """The folder of the index of config.search.source, or where that is "" of the documents that a
-    run of this config is trained on, those held out included; made if it is not there.
+    run of this config is trained on, those held out included and practice, of which nothing is
+    true, left out; made if it is not there.
 
     Raises:
         InputError: a source cannot be read, or the index cannot be written.
     """
     source = config.search.source or config.data.source
     parts = sources.parse(source, "config.search.source")
+    parts = [part for part in parts if part.spec not in sources.PRACTICE]
     reading = sources.reading(config, workdir)
     total = sum(part.weight or 1.0 for part in parts)
     limit = config.data.max_bytes or float("inf")

@@ -233,5 +233,5 @@ def _topics(made_from: Setting, kind: str) -> tuple[splitting.Topic, ...]:
     return tuple(
         topic
         for topic in parts.withheld
-        if splitting.held_out(made_from.seed, f"practice/{topic.entity.id}", 0.5) == practice
+        if splitting.for_practice(made_from.seed, topic) == practice
     )

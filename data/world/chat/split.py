@@ -102,11 +102,10 @@ def split(
     ``told_only`` is the share of the often told topics that no conversation asks about.
     """
     withheld_ids = plan.withheld(world_seed)
-    parts = {"asked": [], "told_only": [], "rare": [], "withheld": []}
+    parts = {"asked": [], "told_only": [], "rare": []}
     for topic in _topics():
         known = [fact for fact in topic.facts if fact.id not in withheld_ids]
         if not known:
-            parts["withheld"].append(topic)
             continue
         known.sort(key=lambda fact: -tellings.get(fact.id, 0))
         often = [fact for fact in known if tellings.get(fact.id, 0) >= least_told]
@@ -120,8 +119,21 @@ def split(
         asked=_without(parts["asked"], closed),
         told_only=tuple(parts["told_only"]),
         rare=_without(parts["rare"], closed),
-        withheld=tuple(parts["withheld"]),
+        withheld=withheld(world_seed),
     )
+
+
+@functools.cache
+def withheld(world_seed: int) -> tuple[Topic, ...]:
+    """The topics of which no document of the world tells anything."""
+    hidden = plan.withheld(world_seed)
+    return tuple(topic for topic in _topics() if all(fact.id in hidden for fact in topic.facts))
+
+
+def for_practice(seed: int, topic: Topic) -> bool:
+    """Whether a withheld topic is one to find out and teach what is not known with, and to practise
+    searching for. Those of the other half of the entities are kept for measuring."""
+    return held_out(seed, f"practice/{topic.entity.id}", 0.5)
 
 
 def true_values(topic: Topic) -> tuple[Fact, ...]:

@@ -21,7 +21,7 @@ WORLD = (
     "sorting",
     "tables",
 )
-CONFIG = ml_collections.ConfigDict({"world_chat": chat.defaults()})
+CONFIG = ml_collections.ConfigDict({"world": {"seed": 0}, "world_chat": chat.defaults()})
 SETTING = without_facts(CONFIG.world_chat)
 
 

@@ -1,0 +1,45 @@
+"""Questions that only a search can answer: about what the world withholds from its documents.
+
+The run's index must hold what is withheld (config.search.source "library" beside the text). What is
+practised on and what is measured with are about different entities, the latter in wordings that no
+conversation has (data.world.chat).
+"""
+
+from data.tool_declarations import SEARCH
+from data.world.chat import asking, grade, knowledge, split
+from data.world.chat.setting import Setting
+from data.world.draw import Draw
+from rl.environments import answers
+from rl.environments.environment import Environment, Problem, is_held_out
+
+NAME = "search"
+
+
+def search(setting: Setting, world_seed: int) -> Environment:
+    """Questions with the search tool, of one level; a decline is worth nothing."""
+    topics: dict[bool, list[split.Topic]] = {False: [], True: []}
+    for topic in split.withheld(world_seed):
+        topics[not split.for_practice(setting.seed, topic)].append(topic)
+
+    def problem(seed: int, level: int) -> Problem:
+        if level != 1:
+            raise ValueError(f"{NAME} has the level 1, not {level}")
+        draw, held_out = Draw(f"{NAME}/{seed}"), is_held_out(seed)
+        topic = draw.pick(topics[held_out])
+        fact = topic.facts[0]
+        if held_out:
+            text = draw.pick(asking.held_out_questions(setting, fact))
+        else:
+            text, _ = asking.question(draw, setting, fact)
+        name = f"{NAME}/1/{seed}"
+        question = knowledge.question(topic, text, 0, NAME, reverse=False) | {"id": name}
+        messages = tuple(question.pop("messages"))
+        return Problem(name, messages, question["answer"], question, (SEARCH,))
+
+    return Environment(NAME, 1, problem, answers.judge(_fault))
+
+
+def _fault(problem: Problem, text: str) -> str:
+    if grade.grade(problem.facts, text):
+        return ""
+    return "declined" if grade.is_decline(text) else "another answer"
