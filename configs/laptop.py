@@ -100,7 +100,7 @@ def get_config(variant: str = "") -> ConfigDict:
 
 
 def _reinforcement(config: ConfigDict) -> None:
-    """Word problems, of which the assistant gets some right when it samples; and jokes."""
+    """Copying, which the base model can do and fine-tuning has hardly practised; and jokes."""
     # Most of the answers are the policy's own, which the reward model is to tell apart.
     config.rankings.train, config.rankings.held_out = 2400, 150
     config.rankings.sampled, config.rankings.written = 4, 2
@@ -110,13 +110,15 @@ def _reinforcement(config: ConfigDict) -> None:
     config.reward.learning_rate_fraction, config.reward.warmup = 1.0, 0.1
     config.reward.epochs, config.reward.context = 1.5, 128
     for rl in (config.rl, config.rl_hard, config.ppo):
-        rl.environment, rl.levels, rl.tokens = "problems", (1, 2), 112
         rl.problems, rl.group, rl.slots, rl.resample = 32, 8, 256, 0
-        rl.steps, rl.eval_steps, rl.eval_problems = 50, 10, 128
-        # Steps of 1e-3 in the sign of the gradient undo what was learnt, and Adam's first steps are
-        # as long as its rate.
-        rl.minibatches, rl.learning_rate, rl.warmup, rl.beta2 = 2, 2e-4, 0.2, 0.99
-    config.rl_hard.environment, config.rl_hard.levels = "countdown", (1,)
+        rl.eval_steps, rl.eval_problems = 20, 128
+        # Steps of 1e-3 in the sign of the gradient undo what was learnt.
+        rl.minibatches, rl.learning_rate, rl.beta2 = 2, 2e-4, 0.99
+    for rl in (config.rl, config.ppo):
+        rl.environment, rl.levels, rl.tokens = "copying", (1,), 48
+        rl.steps, rl.warmup = 120, 0.05
+    config.rl_hard.environment, config.rl_hard.levels = "problems", (1, 2)
+    config.rl_hard.steps, config.rl_hard.tokens, config.rl_hard.warmup = 50, 144, 0.2
     for rl in (config.rlhf, config.rlhf_ppo):
         rl.problems, rl.group, rl.slots = 32, 8, 256
         rl.steps, rl.eval_steps = 40, 5
