@@ -95,12 +95,12 @@ def defaults() -> ml_collections.ConfigDict:
     # How often each kind of conversation comes, in proportion.
     options.weights = ml_collections.ConfigDict(
         {
-            "facts": 0.30,
+            "facts": 0.31,
             "identity": 0.09,
-            "letters": 0.08,
+            "letters": 0.09,
             "products": 0.07,
-            "search": 0.18,
-            "problems": 0.14,
+            "search": 0.15,
+            "problems": 0.15,
             "talk": 0.04,
             "copying": 0.03,
             "countdown": 0.02,

@@ -114,6 +114,9 @@ def held_out_questions(setting: Setting, fact: Fact, reverse: bool = False) -> l
     return [english.capitalized(text.format_map(fields(fact))) for text in templates]
 
 
-def query(fact: Fact) -> str:
-    """What to search for: "France capital"."""
-    return QUERIES[f"{fact.kind}.{fact.relation}"].format_map(fields(fact))
+def query(fact: Fact, question: str) -> str:
+    """What to search for: "capital France". The name has the form that it has in the question."""
+    named = [fact.forms[form] for form in ("e", "s", "k") if form in fact.forms]
+    there = [name for name in named if name.lower() in question.lower()]
+    name = max(there, key=len, default=fact.entity)
+    return QUERIES[f"{fact.kind}.{fact.relation}"].format(e=name)

@@ -48,7 +48,7 @@ def made_up(setting: Setting, count: int, kind: str) -> list[dict]:
         draw = Draw(f"{setting.seed}/made up/{number}")
         fact = _nobody_knows(draw)
         text, _ = asking.question(draw, setting, fact)
-        named = {"entity": fact.entity, "query": asking.query(fact)}
+        named = {"entity": fact.entity, "query": asking.query(fact, text)}
         found.append(_question(f"{kind}/made up/{number}", kind, fact, text) | named)
     return found
 

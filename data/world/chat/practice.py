@@ -30,7 +30,6 @@ def questions(setting: Setting, withheld: tuple[Topic, ...], count: int) -> list
         fact = topic.facts[0]
         text, answer = asking.question(draw, setting, fact)
         question = knowledge.question(topic, text, 0, "practice", False)
-        found.append(
-            question | {"entity": topic.entity.id, "query": asking.query(fact), "reply": answer}
-        )
+        named = {"entity": topic.entity.id, "query": asking.query(fact, text)}
+        found.append(question | named | {"reply": answer})
     return found + made_up

@@ -143,7 +143,7 @@ def conversation(draw: Draw, setting: Setting) -> dict:
         text, answer = asking.question(draw, setting, fact)
         if missing:
             answer = declines.not_found(draw)
-        messages = [user(text), *tools.search(asking.query(fact), found), assistant(answer)]
+        messages = [user(text), *tools.search(asking.query(fact, text), found), assistant(answer)]
         return {"messages": messages, "tools": offered}
 
 
