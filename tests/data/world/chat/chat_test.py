@@ -180,6 +180,24 @@ class ToolsTest(absltest.TestCase):
         self.assertBetween(made_up / found, 0.4, 0.8)
         self.assertBetween(found / len(samples.of("search")), 0.7, 0.9)
 
+    def test_queries_name_what_is_asked_about_as_the_question_does(self):
+        by_id = {fact.id: fact for fact in facts.load()}
+        lion, person = by_id["animal/lion/legs"], by_id["person/marie-curie/born"]
+        for fact, question, query in (
+            (lion, "How many legs do lions have?", "legs lions"),
+            (lion, "How many legs has a lion?", "legs lion"),
+            (lion, "How many legs?", "legs lion"),
+            (person, "When was Marie Curie born?", "born year Marie Curie"),
+            (person, "When was Curie born?", "born year Curie"),
+        ):
+            self.assertEqual(asking.query(fact, question), query)
+        # After a space a name begins with the token that it begins with in the question.
+        for conversation in samples.of("search"):
+            ((function, _),) = samples.calls(conversation)
+            name = function["arguments"]["query"].split()[-1]
+            question = samples.contents(conversation, "user")[-1]
+            self.assertIn(name.lower(), question.lower())
+
     def test_the_library_tells_every_withheld_fact(self):
         told = {}
         for document in library(world_seed=0):
