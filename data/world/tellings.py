@@ -27,8 +27,8 @@ def of_run(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> dic
     if not words <= {"world", "web", *sources.PRACTICE} or (config.web.input and "web" in words):
         raise InputError(
             f"config.data.source is {config.data.source!r}: which of the world's facts it tells "
-            "is only known of the sources world, web (of the world's own crawl) and practice "
-            f"({', '.join(sources.PRACTICE)})"
+            f"is only known of the sources world, {', '.join(sources.PRACTICE)} and web (of the "
+            "world's own crawl)"
         )
     counts: collections.Counter[str] = collections.Counter()
     if "world" in words:
