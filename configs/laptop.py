@@ -13,10 +13,10 @@ a token, 0.300 bits a byte. Assistant, on what training never contained: 0.82 of
 asked about in other words, 0.52 of those only told, 0.90 of who it is, 0.74 of the word problems
 with steps and 0.00 without, 0.93 of the products and 0.91 of the letters with Python, 0.86 of what
 was withheld declined against 0.00 before interrogation, 0.06 of what it knows declined too, 0.29
-found by search. From one with the same base and slightly other conversations: practice in copying,
-16 minutes beside other runs, 0.52 to 0.80 of those held out; the reward model ordered 0.80 of the
-held-out pairs as the judge; RLHF rose by the judge from -0.06 to 0.23 deviations in 30 steps and
-fell to 0.15 in ten more, while the reward model saw it rise from 0.54 to 0.71.
+found by search. Practice in copying, 11 minutes beside tests: 0.52 to 0.74 of those held out. From
+an assistant of slightly other conversations: the reward model ordered 0.80 of the held-out pairs as
+the judge; RLHF rose by the judge from -0.06 to 0.23 deviations in 30 steps and fell to 0.15 in ten
+more, while the reward model saw it rise from 0.54 to 0.71.
 
 An earlier recipe with 1500 steps of pretraining and 850 + 400 of fine-tuning, from a new clone with
 installation, all stages: 73 minutes, at most 2.7 GB of memory.
