@@ -8,7 +8,7 @@
 Needs two cores. 1.9M parameters; 5.3M tokens of pretraining, the first fifth of them practice in
 copying and nothing else, the rest what the web pipeline keeps of 24 MB of text with an eighth of
 practice in reading; 6.8M of fine-tuning. On two cores (an AMD EPYC without AVX-512) that tests were
-using, too: 18 minutes of pretraining and 25 of fine-tuning. Base model: validation loss 0.867 nats
+using, too: 18 minutes of pretraining and 26 of fine-tuning. Base model: validation loss 0.867 nats
 a token, 0.300 bits a byte. Assistant, on what training never contained: 0.82 of the facts it was
 asked about in other words, 0.52 of those only told, 0.90 of who it is, 0.74 of the word problems
 with steps and 0.00 without, 0.93 of the products and 0.91 of the letters with Python, 0.86 of what

@@ -46,6 +46,11 @@ class Fact:
     value: str
     forms: Mapping[str, str] = field(compare=False, repr=False)
 
+    @property
+    def names(self) -> list[str]:
+        """What the entity may be called: its name, its plural, a person's short name."""
+        return [self.forms[form] for form in ("e", "s", "k") if form in self.forms]
+
 
 @dataclass(frozen=True, eq=False)
 class Entity:

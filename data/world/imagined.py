@@ -32,12 +32,13 @@ def entity(draw: Draw, kind: str) -> Entity:
     """A made-up entity of one of ``facts.KINDS`` with the relations of one that exists."""
     forms = _forms(draw, kind)
     name = forms["e"]
+    whole = f"imagined/{kind}/{facts.slug(name)}"
     found = {}
     for fact in draw.pick(_of_kind(kind)).facts:
         value = _value(draw, fact)
-        identity = f"imagined/{kind}/{facts.slug(name)}/{fact.relation}/{facts.slug(value)}"
+        identity = f"{whole}/{fact.relation}/{facts.slug(value)}"
         found[fact.relation, value] = Fact(identity, name, kind, fact.relation, value, forms)
-    return Entity(f"imagined/{kind}/{facts.slug(name)}", kind, name, forms, tuple(found.values()))
+    return Entity(whole, kind, name, forms, tuple(found.values()))
 
 
 def _forms(draw: Draw, kind: str) -> dict[str, str]:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from data.world import english, facts, phrasings
+from data.world import english, phrasings
 from data.world.draw import Draw
 from data.world.facts import Entity, Fact
 
@@ -38,15 +38,6 @@ def expand(draw: Draw, template: str) -> str:
 def fill(draw: Draw, templates: Sequence[str], **fields: str | int) -> str:
     """One of the templates, its alternatives chosen and its {fields} filled in."""
     return expand(draw, draw.pick(templates)).format_map(fields)
-
-
-@functools.cache
-def _entities() -> dict[str, Entity]:
-    return {fact.id: entity for entity in facts.entities() for fact in entity.facts}
-
-
-def entity_of(fact: Fact) -> Entity:
-    return _entities()[fact.id]
 
 
 def _key(fact: Fact) -> str:

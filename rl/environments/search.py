@@ -9,8 +9,8 @@ from data.tool_declarations import SEARCH
 from data.world.chat import asking, grade, knowledge, split
 from data.world.chat.setting import Setting
 from data.world.draw import Draw
-from rl.environments import answers
-from rl.environments.environment import Environment, Problem, is_held_out
+from rl.environments.environment import Environment, Problem
+from rl.environments.world import Posed, environment
 
 NAME = "search"
 
@@ -21,22 +21,17 @@ def search(setting: Setting, world_seed: int) -> Environment:
     for topic in split.withheld(world_seed):
         topics[not split.for_practice(setting.seed, topic)].append(topic)
 
-    def problem(seed: int, level: int) -> Problem:
-        if level != 1:
-            raise ValueError(f"{NAME} has the level 1, not {level}")
-        draw, held_out = Draw(f"{NAME}/{seed}"), is_held_out(seed)
+    def posed(draw: Draw, held_out: bool, level: int) -> Posed:
         topic = draw.pick(topics[held_out])
         fact = topic.facts[0]
         if held_out:
             text = draw.pick(asking.held_out_questions(setting, fact))
         else:
             text, _ = asking.question(draw, setting, fact)
-        name = f"{NAME}/1/{seed}"
-        question = knowledge.question(topic, text, 0, NAME, reverse=False) | {"id": name}
-        messages = tuple(question.pop("messages"))
-        return Problem(name, messages, question["answer"], question, (SEARCH,))
+        question = knowledge.question(topic, text, 0, NAME, reverse=False)
+        return Posed(text, question["answer"], question)
 
-    return Environment(NAME, 1, problem, answers.judge(_fault))
+    return environment(NAME, 1, posed, _fault, (SEARCH,))
 
 
 def _fault(problem: Problem, text: str) -> str:

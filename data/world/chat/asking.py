@@ -116,7 +116,6 @@ def held_out_questions(setting: Setting, fact: Fact, reverse: bool = False) -> l
 
 def query(fact: Fact, question: str) -> str:
     """What to search for: "capital France". The name has the form that it has in the question."""
-    named = [fact.forms[form] for form in ("e", "s", "k") if form in fact.forms]
-    there = [name for name in named if name.lower() in question.lower()]
+    there = [name for name in fact.names if name.lower() in question.lower()]
     name = max(there, key=len, default=fact.entity)
     return QUERIES[f"{fact.kind}.{fact.relation}"].format(e=name)

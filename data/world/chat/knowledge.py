@@ -101,7 +101,7 @@ def question(topic: Topic, text: str, number: int, kind: str, reverse: bool) -> 
     else:
         accept = tuple(form for true in true_values(topic) for form in _forms(true))
         others = _values(entity.kind, fact.relation)
-        ignore = tuple(entity.forms[form] for form in ("e", "s", "k") if form in entity.forms)
+        ignore = fact.names
     if topic.relation == "element.symbol" and not reverse:
         others = tuple(symbol for symbol in others if symbol not in SYMBOLS_IN_PROSE)
     return {

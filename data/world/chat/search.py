@@ -8,7 +8,7 @@ the search tool gives them, and some results do not hold the answer.
 from collections.abc import Iterable, Iterator
 
 from data.passages import passages
-from data.world import english, facts, genres, imagined, plan, telling
+from data.world import english, facts, genres, imagined, plan
 from data.world.chat import asking, declines, tools
 from data.world.chat.grade import normalized
 from data.world.chat.knowledge import SYMBOLS_IN_PROSE
@@ -48,12 +48,6 @@ def _names(passage: str, phrases: Iterable[str]) -> bool:
     return any(normalized(phrase) in words for phrase in phrases)
 
 
-def _named(fact: Fact) -> list[str]:
-    """The forms of the entity's name."""
-    fields = telling.fields(fact)
-    return [fields[form] for form in ("e", "s", "k") if form in fields]
-
-
 def _is_told(passage: str, fact: Fact) -> bool:
     """Whether the passage names the entity and the value.
 
@@ -64,9 +58,7 @@ def _is_told(passage: str, fact: Fact) -> bool:
         or normalized(fact.value, keep_case=True) not in normalized(passage, keep_case=True)
     ):
         return False
-    return _names(passage, _named(fact)) and _names(
-        passage, (fact.value, english.plural(fact.value))
-    )
+    return _names(passage, fact.names) and _names(passage, (fact.value, english.plural(fact.value)))
 
 
 def _result(draw: Draw, setting: Setting, topic: Topic, missing: bool, most: int) -> str | None:
@@ -84,7 +76,7 @@ def _result(draw: Draw, setting: Setting, topic: Topic, missing: bool, most: int
     right = [passage for passage in draw.shuffled(near) if _is_told(passage, fact)][:1]
     if missing == bool(right):
         return None
-    names, values = _named(fact), _values(topic)
+    names, values = fact.names, _values(topic)
     wrong = [passage for passage in near if _names(passage, names)]
     for _ in range(_BESIDE):
         far, beside = _beside(draw, setting, topic)

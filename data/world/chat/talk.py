@@ -4,8 +4,8 @@ from data.world import english, telling
 from data.world.chat import asking, tools
 from data.world.chat.phrasings import talk as phrasings
 from data.world.chat.setting import Setting, assistant, user
+from data.world.chat.split import Topic
 from data.world.draw import Draw
-from data.world.facts import Fact
 from data.world.genres.prose import BOYS, GIRLS
 
 _GREETED = 0.25  # how often a talk begins with a greeting
@@ -36,16 +36,16 @@ def _joke(draw: Draw, setting: Setting) -> list[dict]:
     return _pair(draw, phrasings.JOKE_QUESTIONS, (f"{question} {answer}",))
 
 
-def _fact(draw: Draw, setting: Setting) -> Fact:
-    """A fact that is told often, short enough to stand in a story."""
+def _topic(draw: Draw, setting: Setting) -> Topic:
+    """A topic told often whose first fact is short enough to stand in a story."""
     while True:
-        fact = draw.pick(setting.split.asked).facts[0]
-        if len(asking.sentence(draw, fact, 0.0)) <= _LONGEST_SENTENCE:
-            return fact
+        topic = draw.pick(setting.split.asked)
+        if len(asking.sentence(draw, topic.facts[0], 0.0)) <= _LONGEST_SENTENCE:
+            return topic
 
 
 def _story(draw: Draw, setting: Setting) -> list[dict]:
-    fact = asking.sentence(draw, _fact(draw, setting), 0.0)
+    fact = asking.sentence(draw, _topic(draw, setting).facts[0], 0.0)
     name, other = draw.some(GIRLS + BOYS, 2)
     story = draw.pick(phrasings.STORIES).format(
         n=name, m=other, elder=draw.pick(phrasings.ELDERS), fact=fact
@@ -55,7 +55,7 @@ def _story(draw: Draw, setting: Setting) -> list[dict]:
 
 def _about(draw: Draw, setting: Setting) -> list[dict]:
     """Something about an entity: one or two of the facts that are told often."""
-    entity = telling.entity_of(_fact(draw, setting))
+    entity = _topic(draw, setting).entity
     told = [topic.facts[0] for topic in draw.some(setting.by_entity[entity.id], 2)]
     text = " ".join(asking.sentence(draw, fact, 0.0) for fact in told)
     name = entity.forms.get("s", entity.name)
