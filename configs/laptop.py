@@ -27,6 +27,26 @@ from ml_collections import ConfigDict
 
 from configs import defaults
 
+# Of the stages on the first machine named above, alone on it.
+_SECONDS = (
+    ("data.world.web", 30),
+    ("data.web.pipeline", 65),
+    ("data.tokenizer", 5),
+    ("data.tokens", 16),
+    ("data.chat_tokens", 54),
+    ("train.pretrain", 1080),
+    ("train.sft", 1200),
+    ("evals.interrogate", 170),
+    ("data.chat_tokens:sft=sft_again", 70),
+    ("train.sft:sft=sft_again", 480),
+    ("rl.rankings", 200),
+    ("train.reward", 500),
+    ("rl.grpo", 600),
+    ("rl.grpo:rl=rlhf", 600),
+    ("evals.assistant", 130),
+    ("evals.report", 10),
+)
+
 
 def get_config(variant: str = "") -> ConfigDict:
     config = defaults.get_config()
@@ -90,6 +110,7 @@ def get_config(variant: str = "") -> ConfigDict:
     _reinforcement(config)
     config.watch.log_steps = 25
     config.watch.prompts = ("Once upon a time", "The capital of France is", "Q: What do cows eat?")
+    config.watch.stage_seconds = _SECONDS
     if variant == "quick":
         _quick(config)
     elif variant == "long":
@@ -129,6 +150,7 @@ def _reinforcement(config: ConfigDict) -> None:
 def _quick(config: ConfigDict) -> None:
     """Every stage, hardly long enough to learn anything."""
     config.name = "laptop_quick"
+    config.watch.stage_seconds = ()
     config.world.megabytes = 3.0
     config.world_chat.least_told = 40
     config.world_chat.count = 2000
@@ -149,6 +171,7 @@ def _long(config: ConfigDict) -> None:
     """A larger model, longer at everything, and what takes too long for the others: harder
     problems, PPO beside GRPO, DPO, and all ways to use preferences side by side."""
     config.name = "laptop_long"
+    config.watch.stage_seconds = ()
     at = config.stages.index("evals.assistant")
     more = (
         "rl.grpo:rl=rl_hard",

@@ -158,7 +158,7 @@ def lessons(
     seed: int,
 ) -> Iterator[dict]:
     """Conversations: of what is known an answer that the model gave and that was right; of what is
-    unknown one that declines and one that searches."""
+    unknown one that declines and, where an answer exists, one that searches."""
     for question, of_one, verdict in zip(asked, given, verdicts, strict=True):
         draw = Draw(f"{seed}/lesson/{question['id']}")
         said = list(question["messages"])
@@ -167,7 +167,8 @@ def lessons(
             yield {"messages": [*said, assistant(right)], "kind": KNOWN}
         elif verdict == UNKNOWN:
             yield {"messages": [*said, assistant(declines.declines(draw))], "kind": UNKNOWN}
-            if draw.chance(_SEARCHED):
+            # What nobody has met is in no index: searching for it would teach to give up.
+            if question["accept"] and draw.chance(_SEARCHED):
                 yield _searched(draw, question, said, search)
 
 

@@ -26,7 +26,7 @@ from absl import app, flags, logging
 from ml_collections import ConfigDict, config_flags
 
 from data.errors import InputError, one_line_errors
-from data.run_folder import write_atomically
+from data.run_folder import figures_of, write_atomically
 from train import memory, progress
 from train.loop import Diverged, Stopped
 from train.next_steps import next_steps
@@ -55,7 +55,10 @@ def run(config: ConfigDict, workdir: str) -> None:
     with memory.watched() as peak_gb:
         for number, name in enumerate(config.stages, start=1):
             said = f"stage {number} of {len(config.stages)}: {name}"
-            with progress.stage(workdir, name, said, peak_gb) if lead else nullcontext():
+            left = progress.time_left(
+                config.watch.stage_seconds, config.stages, name, figures_of(workdir)
+            )
+            with progress.stage(workdir, name, said, left, peak_gb) if lead else nullcontext():
                 _run_stage(config, workdir, name)
 
 

@@ -3,7 +3,7 @@
 import contextlib
 import pathlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from data.run_folder import DONE, figures_of, record
 from train.loop import Stopped
@@ -12,7 +12,9 @@ SECONDS = "seconds"
 
 
 @contextlib.contextmanager
-def stage(workdir: str, name: str, said: str, peak_gb: Callable[[], float]) -> Iterator[None]:
+def stage(
+    workdir: str, name: str, said: str, left: str, peak_gb: Callable[[], float]
+) -> Iterator[None]:
     """Around a stage: says that it begins and what it took, and adds that to report.json.
 
     A stage that finds its work done says so and counts for nothing. One that is stopped counts;
@@ -20,9 +22,10 @@ def stage(workdir: str, name: str, said: str, peak_gb: Callable[[], float]) -> I
 
     Args:
       said: what to call the stage, such as "stage 3 of 11: data.tokenizer".
+      left: how long it and the run will take, or "".
       peak_gb: the most memory so far.
     """
-    print(said, flush=True)
+    print(f"{said}{left and '  '}{left}", flush=True)
     before, begun = _finished(workdir), time.monotonic()
     try:
         yield
@@ -35,6 +38,36 @@ def stage(workdir: str, name: str, said: str, peak_gb: Callable[[], float]) -> I
         return
     record(workdir, _totals(workdir, name, seconds, peak_gb()))
     print(f"{said}: done in {seconds:,.1f} s", flush=True)
+
+
+def time_left(
+    expected: Sequence[tuple[str, float]],
+    stages: Sequence[str],
+    name: str,
+    figures: Mapping[str, float],
+) -> str:
+    """How long the stage and all from it on will take, such as "about 18 min, 62 min to the end";
+    "" if nothing is expected of one of them.
+
+    Args:
+      expected: (stage, seconds) on some machine. What the stages before have taken here says how
+        much slower or faster this one is.
+      stages: of the run, in order; `name` is one of them.
+      figures: of report.json; what a stage has taken before it was stopped comes off.
+    """
+    seconds = dict(expected)
+    at = stages.index(name)
+    if not set(stages[at:]) <= set(seconds):
+        return ""
+    taken = {stage: figures.get(f"{SECONDS}/{stage}", 0.0) for stage in stages}
+    past = [stage for stage in stages[:at] if taken[stage] and stage in seconds]
+    pace = sum(map(taken.get, past)) / sum(map(seconds.get, past)) if past else 1.0
+    ahead = [max(0.0, pace * seconds[stage] - taken[stage]) for stage in stages[at:]]
+    return f"about {_minutes(ahead[0])}, {_minutes(sum(ahead))} to the end"
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
 
 
 def _finished(workdir: str) -> dict[str, int]:

@@ -137,7 +137,8 @@ def corpus_index(workdir: Path, config: ml_collections.ConfigDict) -> Path:
     """
     source = config.search.source or config.data.source
     parts = sources.parse(source, "config.search.source")
-    parts = [part for part in parts if part.spec not in sources.PRACTICE]
+    if not config.search.source:
+        parts = [part for part in parts if part.spec not in sources.PRACTICE]
     reading = sources.reading(config, workdir)
     total = sum(part.weight or 1.0 for part in parts)
     limit = config.data.max_bytes or float("inf")

@@ -64,10 +64,10 @@ class JudgeTest(absltest.TestCase):
 
 
 class LessonsTest(absltest.TestCase):
-    def lessons(self, passage="", count=40):
-        asked = [question(f"q{n}", f"e{n}", ["Paris"]) for n in range(3 * count)]
+    def lessons(self, passage="", count=40, accept=("Paris",)):
+        asked = [question(f"q{n}", f"e{n}", list(accept)) for n in range(3 * count)]
         given = [[answer("Rome."), answer("It is Paris.")]] * len(asked)
-        verdicts = ["known", "unknown", "unsure"] * count
+        verdicts = ["known" if accept else "unsure", "unknown", "unsure"] * count
         found = interrogate.lessons(asked, given, verdicts, search_for(passage), seed=0)
         by_kind = collections.defaultdict(list)
         for lesson in found:
@@ -96,6 +96,11 @@ class LessonsTest(absltest.TestCase):
             self.assertIn("search", [tool["function"]["name"] for tool in lesson["tools"]])
         for lesson in self.lessons("(nothing found)")["searched"]:
             self.assertTrue(is_decline(lesson["messages"][-1]["content"]))
+
+    def test_what_nobody_has_met_is_declined_and_not_searched_for(self):
+        by_kind = self.lessons("(nothing found)", accept=())
+        self.assertLen(by_kind["unknown"], 40)
+        self.assertNotIn("searched", by_kind)
 
 
 class FileTest(absltest.TestCase):

@@ -24,7 +24,7 @@ class ProgressTest(absltest.TestCase):
         return json.loads((self.folder / "report.json").read_text())
 
     def stage(self, name, peak=1.0):
-        return progress.stage(str(self.folder), name, f"stage {name}", lambda: peak)
+        return progress.stage(str(self.folder), name, f"stage {name}", "", lambda: peak)
 
     def test_starts_of_a_stage_add_up(self):
         record(self.folder, {"seconds/one": 100.0, "seconds/other": 10.0, "base/flops": 2.0})
@@ -48,6 +48,29 @@ class ProgressTest(absltest.TestCase):
         with self.assertRaises(ValueError), self.stage("one"):
             raise ValueError
         self.assertFalse((self.folder / "report.json").exists())
+
+
+class TimeLeftTest(absltest.TestCase):
+    EXPECTED = (("one", 100.0), ("two", 600.0), ("three", 300.0), ("never run", 1e9))
+
+    def left(self, name, **taken):
+        figures = {f"seconds/{stage}": seconds for stage, seconds in taken.items()}
+        return progress.time_left(self.EXPECTED, ("one", "two", "three"), name, figures)
+
+    def test_what_is_done_tells_the_pace(self):
+        self.assertEqual(self.left("one"), "about 2 min, 17 min to the end")
+        self.assertEqual(self.left("two"), "about 10 min, 15 min to the end")
+        self.assertEqual(self.left("two", one=200.0), "about 20 min, 30 min to the end")
+        self.assertEqual(self.left("three", one=50.0, two=60.0), "about 47 s, 47 s to the end")
+
+    def test_what_a_stopped_start_has_done_comes_off(self):
+        self.assertEqual(self.left("two", one=100.0, two=300.0), "about 5 min, 10 min to the end")
+        self.assertEqual(self.left("two", one=100.0, two=900.0), "about 0 s, 5 min to the end")
+
+    def test_of_stages_that_nothing_is_known_of_nothing_is_said(self):
+        self.assertEqual(progress.time_left(self.EXPECTED, ("two", "four"), "two", {}), "")
+        self.assertNotEqual(progress.time_left(self.EXPECTED, ("four", "two"), "two", {}), "")
+        self.assertEqual(progress.time_left((), ("one",), "one", {}), "")
 
 
 class MemoryTest(absltest.TestCase):

@@ -22,7 +22,7 @@ from data.world.telling import Subject
 _BESIDE_PYTHON = 0.7  # where both tools are offered, results are shorter: all must fit in a row
 _IMAGINED = 0.6  # how often the question is about an entity that nobody has met
 _KNOWN = 0.1  # how often it is about a fact that is told often
-_MISSING = 0.2  # how often no passage holds the answer
+_MISSING = 0.1  # how often no passage holds the answer
 _BESIDE = 2  # other entities of which a result may tell the same
 _PLACES = (0.6, 0.85, 1.0)  # how often the right passage is the first, the second ..., summed up
 # Kinds of text about one entity, with how many of its facts they tell.

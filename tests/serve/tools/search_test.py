@@ -99,6 +99,16 @@ class IndexTest(parameterized.TestCase):
         tool = search_tool(corpus_index(self.workdir, config))
         self.assertEqual(tool.run({"query": "heron"}), search.NOTHING_FOUND)
 
+    def test_practice_is_indexed_only_where_it_is_named(self):
+        config = get_config()
+        config.world.megabytes = 0.01
+        config.data.source, config.data.max_bytes = "library,repetitions", 20_000
+        for source in ("", config.data.source):
+            config.search.source = source
+            found = Index.open(corpus_index(self.workdir, config)).search("read it aloud", 3)
+            with self.subTest(source=source):
+                self.assertEqual(any("aloud" in passage for passage in found), bool(source))
+
     def test_of_the_world(self):
         config = get_config()
         config.world.megabytes = 0.3
