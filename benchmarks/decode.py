@@ -38,7 +38,8 @@ from benchmarks.pytorch_model import (
 )
 from model.config import ModelConfig, from_mapping
 from model.parameters import count, initialise, parameters
-from serve.engine import Engine, Request
+from serve.engine import Engine
+from serve.requests import Request
 
 PROMPT, NEW = 32, 96
 SIZES = {

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from serve.engine import Engine, Request
+from serve.engine import Engine
 from serve.load import Trained
+from serve.requests import Request
 
 
 def ours(trained: Trained, prompts: Sequence[np.ndarray], tokens: int) -> list[list[int]]:

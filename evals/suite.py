@@ -25,8 +25,9 @@ from evals import task as task_module
 from evals.likelihood import Encoded, Likelihood, encoded, likelihood
 from evals.task import CHOICE, EXACT_MATCH, SCORED, Choice, Task, Written
 from evals.tasks import tasks
-from serve.engine import Engine, Request
+from serve.engine import Engine
 from serve.load import Trained
+from serve.requests import Request
 from serve.tools.python import MAX_PRINTED_BYTES, Limits, Sandbox
 from train import pretrain
 

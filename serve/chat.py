@@ -28,9 +28,10 @@ from absl import app, flags, logging
 
 from data.errors import InputError, one_line_errors
 from serve.conversation import Conversation
-from serve.engine import Engine, Request
+from serve.engine import Engine
 from serve.load import WEIGHTS, about, check_source, load, load_hf, read_config
 from serve.pieces import stream_text
+from serve.requests import Request
 from serve.terminal import (
     Display,
     check_writing,

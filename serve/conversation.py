@@ -73,7 +73,7 @@ class Conversation:
         However it ends, what has been said by then becomes part of the conversation.
 
         Args:
-            settings: seed, temperature, top_k, top_p, min_p: see serve.engine.Request.
+            settings: seed, temperature, top_k, top_p, min_p: see serve.requests.Request.
             stopped: asked between steps whether to end the turn where it is.
 
         Raises:

@@ -18,10 +18,9 @@ is read.
 
 import collections
 import dataclasses
-import functools
 import itertools
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import jax
 import numpy as np
@@ -30,120 +29,21 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from data.encoding import Tokenizer
 from data.errors import InputError
 from model.config import ModelConfig
-from model.inside import Inside, inside
+from model.inside import Inside
 from model.parameters import parameters
 from model.quantize import is_quantized, quantized_declarations
-from model.sampling import Sampling, check_sampling
+from model.sampling import Sampling
 from model.sharding import RULES, shardings
 from serve import scores as scoring
 from serve import slots as device
+from serve.compiled import compiled
 from serve.load import decoding_mesh
+from serve.requests import Completion, Request, Stops
 from serve.scores import Scores
-from serve.slots import STOPS, TOP, Limits, Rows, Slots, Top, Written
+from serve.slots import STOPS, Limits, Rows, Written
 
-# How many of the most likely tokens each layer shows when it is looked into.
-_LENS = 5
 # Prompts are read in pieces of a power of two tokens between these.
 _SMALLEST_PIECE, _LARGEST_PIECE = 16, 256
-
-# The tokens written so far to what is added to the logits of the next one, [V] float32: -inf where
-# a token may not follow. None: nothing may, and the text ends.
-Bias = Callable[[Sequence[int]], np.ndarray | None]
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Request:
-    """What to write.
-
-    Attributes:
-      prompt: [P] int32, at least one token.
-      max_tokens: most tokens to write; where the context is full is the other limit.
-      temperature, top_k, top_p, min_p: see model.sampling.
-      seed: 0..2**32 - 1; the same request gives the same tokens.
-      stop: token ids and strings that end the text.
-      bias: steers every choice; while such a request is written, all texts take a token at a time.
-      top: how many of the most likely tokens to report beside each that is written, at most TOP;
-        costs the same.
-
-    Raises:
-      ValueError: an attribute is out of its range.
-    """
-
-    prompt: np.ndarray
-    max_tokens: int
-    temperature: float = 1.0
-    top_k: int = 0
-    top_p: float = 1.0
-    min_p: float = 0.0
-    seed: int = 0
-    stop: tuple[str | int, ...] = ()
-    bias: Bias | None = None
-    top: int = 0
-
-    def __post_init__(self) -> None:
-        check_sampling(self.temperature, self.top_k, self.top_p, self.min_p)
-        if np.ndim(self.prompt) != 1 or len(self.prompt) == 0:
-            raise ValueError("prompt is empty; it must be a row of at least one token")
-        if self.max_tokens < 1:
-            raise ValueError(f"max_tokens is {self.max_tokens}; it must be at least 1")
-        if not 0 <= self.seed < 2**32:
-            raise ValueError(f"seed is {self.seed}; it must be between 0 and 2**32 - 1")
-        if not 0 <= self.top <= TOP:
-            raise ValueError(f"top is {self.top}; it must be between 0 and {TOP}")
-        if "" in self.stop:
-            raise ValueError("stop holds an empty string; every text would end at once")
-
-
-@dataclasses.dataclass(eq=False)
-class Completion:
-    """What has been written so far.
-
-    Attributes:
-      tokens: as sampled; the stop token, or the token that completed a stop string, is the last.
-      log_probs: of each token, at temperature 1 and without filters.
-      finish_reason: None while it is being written; "stop", "length", "cancelled" or, where the
-        request's bias left no token, "blocked" after that.
-      stopped_by: the member of the request's `stop` that ended it.
-      top: for each token, where the request asks for them, the most likely ones in its place and
-        their log-probabilities, likeliest first.
-    """
-
-    tokens: list[int] = dataclasses.field(default_factory=list)
-    log_probs: list[float] = dataclasses.field(default_factory=list)
-    finish_reason: str | None = None
-    stopped_by: str | int | None = None
-    top: list[list[tuple[int, float]]] = dataclasses.field(default_factory=list)
-
-    def text(self, tokenizer: Tokenizer) -> str:
-        """The text of the tokens, up to what stopped it."""
-        tokens = self.tokens[:-1] if isinstance(self.stopped_by, int) else self.tokens
-        text = b"".join(map(tokenizer.token_bytes, tokens))
-        if isinstance(self.stopped_by, str):
-            text = text[: text.find(self.stopped_by.encode("utf-8"))]
-        return text.decode("utf-8", "replace")
-
-
-class _Stops:
-    """Finds out, token by token, whether a text has come to one of its stops."""
-
-    def __init__(self, stop: Iterable[str | int], tokenizer: Tokenizer) -> None:
-        stop = tuple(stop)
-        self.ids = [x for x in stop if not isinstance(x, str)]
-        self._strings = [(x.encode("utf-8"), x) for x in stop if isinstance(x, str)]
-        self._kept = max((len(x) for x, _ in self._strings), default=1) - 1
-        self._tail = b""
-        self._tokenizer = tokenizer
-
-    def found(self, token: int) -> str | int | None:
-        """The stop that this token completes; of several, the one that begins first."""
-        if token in self.ids:
-            return token
-        if not self._strings:
-            return None
-        text = self._tail + self._tokenizer.token_bytes(token)
-        places = [(text.find(x), name) for x, name in self._strings if x in text]
-        self._tail = text[max(0, len(text) - self._kept) :]
-        return min(places)[1] if places else None
 
 
 @dataclasses.dataclass(eq=False)
@@ -153,7 +53,7 @@ class _Writing:
 
     request: Request
     completion: Completion
-    stops: _Stops
+    stops: Stops
     most: int
     read: int = 0
 
@@ -216,7 +116,7 @@ class Engine:
         self._per = slots // self._parts  # slots of a part of the devices
         self._by_slot = NamedSharding(self._mesh, PartitionSpec(axes))
         self._whole = NamedSharding(self._mesh, PartitionSpec())
-        self._compiled = _compiled(self._config, tokenizer.vocab_size, steps, self._mesh)
+        self._compiled = compiled(self._config, tokenizer.vocab_size, steps, self._mesh)
         with jax.set_mesh(self._mesh):
             self._state = jax.jit(
                 lambda: device.empty_slots(self._config, slots, self.length),
@@ -292,7 +192,7 @@ class Engine:
             )
         self._check_ids(request.prompt)
         completion = Completion()
-        stops = _Stops(request.stop, self.tokenizer)
+        stops = Stops(request.stop, self.tokenizer)
         most = min(request.max_tokens, self.length - P)
         self._waiting.append(_Writing(request, completion, stops, most))
         return completion
@@ -579,72 +479,6 @@ class Engine:
                 if writing.begun:
                     self._reading[slot] = -1
         return rows
-
-
-class _Compiled(NamedTuple):
-    """prepare: parameters -> parameters as the others take them; insert, choose_again, advance,
-    advance_some and copy: see serve.slots, with parameters before slots where they need them;
-    score: see serve.scores; inside: see model.inside."""
-
-    prepare: Callable
-    insert: Callable
-    choose_again: Callable
-    advance: Callable
-    advance_some: Callable
-    copy: Callable
-    score: Callable
-    inside: Callable
-
-
-@functools.cache
-def _compiled(config: ModelConfig, vocab_size: int, steps: int, mesh: Mesh) -> _Compiled:
-    """The jitted functions, shared by all engines they fit."""
-
-    def insert(params: Any, slots: Slots, rows: Rows) -> Slots:
-        return device.insert(params, config, slots, rows, vocab_size)
-
-    def choose_again(params: Any, slots: Slots, *steering: Any) -> tuple[Slots, Top]:
-        return device.choose_again(params, slots, *steering, vocab_size)
-
-    def score(params: Any, tokens: Any, ranked: Any) -> Scores:
-        return scoring.scores(params, config, tokens, ranked, vocab_size)
-
-    def advance(params: Any, slots: Slots, active: Any, count: Any) -> tuple[Slots, Written]:
-        return device.advance(params, config, slots, active, count, steps, vocab_size)
-
-    def advance_some(params: Any, slots: Slots, which: Any, count: Any) -> tuple[Slots, Written]:
-        return device.advance_some(params, config, slots, which, count, steps, vocab_size)
-
-    axes, copy = RULES["batch"], device.copy
-    if any(mesh.shape[axis] > 1 for axis in axes):
-        # Each device has slots of its own and never hears of the others'.
-        mine, whole = PartitionSpec(axes), PartitionSpec()
-        over_devices = functools.partial(
-            jax.shard_map, mesh=mesh, axis_names=set(axes), check_vma=False
-        )
-        insert = over_devices(insert, in_specs=(whole, mine, mine), out_specs=mine)
-        choose_again = over_devices(
-            choose_again, in_specs=(whole, mine, mine, mine, mine), out_specs=(mine, mine)
-        )
-        advance, advance_some = (
-            over_devices(
-                function,
-                in_specs=(whole, mine, mine, whole),
-                out_specs=(mine, PartitionSpec(None, axes)),
-            )
-            for function in (advance, advance_some)
-        )
-        copy = over_devices(copy, in_specs=(mine, mine, mine), out_specs=mine)
-    return _Compiled(
-        prepare=jax.jit(lambda params: device.prepared(params, config)),
-        insert=jax.jit(insert, donate_argnums=1),
-        choose_again=jax.jit(choose_again, donate_argnums=1),
-        advance=jax.jit(advance, donate_argnums=1),
-        advance_some=jax.jit(advance_some, donate_argnums=1),
-        copy=jax.jit(copy, donate_argnums=0),
-        score=jax.jit(score),
-        inside=jax.jit(lambda params, row: inside(params, config, row, vocab_size, _LENS)),
-    )
 
 
 def _common(held: np.ndarray, prompt: np.ndarray) -> np.ndarray:

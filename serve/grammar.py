@@ -16,7 +16,7 @@ import numpy as np
 from data.conversations import CALL, CALL_END, END
 from data.encoding import Tokenizer
 from data.errors import InputError
-from serve.engine import Bias
+from serve.requests import Bias
 
 # What a schema says of its layout is overruled.
 _LAYOUT = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from data.conversations import CALL, CALL_END, THINK, THINK_END
 from data.encoding import Tokenizer
-from serve.engine import Engine, Request
+from serve.engine import Engine
+from serve.requests import Request
 
 
 class Piece(NamedTuple):

@@ -22,8 +22,9 @@ import numpy as np
 from data.conversations import END, next_turn_ids, parse_assistant, tool_response_ids
 from data.encoding import Tokenizer
 from data.errors import InputError
-from serve.engine import Bias, Completion, Engine, Request
+from serve.engine import Engine
 from serve.pieces import Pieces, joined
+from serve.requests import Bias, Completion, Request
 from serve.tools.tool import Tool, call_tool
 
 NO_CALLS_LEFT = "error: no calls are left; answer now"
@@ -55,7 +56,7 @@ class Opening:
 
     Attributes:
         prompt: [P] int32, from data.conversations.prompt_ids or `next_prompt`.
-        seed, temperature, top_k, top_p, min_p, bias: see serve.engine.Request.
+        seed, temperature, top_k, top_p, min_p, bias: see serve.requests.Request.
         bounds: None: those that all turns have.
         tools: None: those that all turns have.
         elsewhere: names of tools that whoever opened the turn runs: a message that calls one of

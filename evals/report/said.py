@@ -15,8 +15,9 @@ from data.encoding import Tokenizer
 from data.run_folder import write_atomically
 from evals import answers
 from evals.report.found import FOLDER, SAID, Record, speaking
-from serve.engine import Engine, Request
+from serve.engine import Engine
 from serve.load import load
+from serve.requests import Request
 from serve.turns import Bounds
 from train import pretrain, watch
 from train.trained import Trained

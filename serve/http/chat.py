@@ -19,7 +19,6 @@ import numpy as np
 from data.encoding import Tokenizer
 from data.errors import InputError
 from serve import grammar
-from serve.engine import Bias
 from serve.http import fields
 from serve.http.completions import token_name
 from serve.http.connection import Reply
@@ -28,6 +27,7 @@ from serve.http.errors import invalid
 from serve.http.prompts import check_room, conversation, conversation_ids
 from serve.http.site import Site
 from serve.http.stopping import StopStrings
+from serve.requests import Bias
 from serve.slots import TOP
 from serve.tools.tool import Tool
 from serve.turns import Bounds, Event, Opening, Scored, Trajectory

@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 
 from data.encoding import Tokenizer
-from serve.engine import Request
 from serve.grammar import logit_bias
 from serve.http import fields
 from serve.http.connection import Reply
@@ -28,6 +27,7 @@ from serve.http.prompts import check_room, checked_ids, text_ids
 from serve.http.site import Site
 from serve.http.stopping import TokenText
 from serve.http.tokens import described
+from serve.requests import Request
 from serve.scores import Scores
 from serve.slots import TOP
 from serve.turns import Scored

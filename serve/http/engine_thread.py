@@ -26,10 +26,11 @@ from absl import logging
 from data.encoding import Tokenizer
 from data.errors import InputError
 from model.inside import Inside
-from serve.engine import Completion, Engine, Request
+from serve.engine import Engine
 from serve.http.errors import ApiError
 from serve.http.limits import Limits
 from serve.http.metrics import Metrics
+from serve.requests import Completion, Request
 from serve.scores import Scores
 from serve.tools.tool import Tool, nothing
 from serve.turns import Event, Opening, Scored, Trajectory, Turn, Turns

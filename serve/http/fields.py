@@ -104,7 +104,7 @@ def mapping(body: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def sampling(body: dict[str, Any]) -> dict[str, Any]:
-    """temperature, top_k, top_p, min_p and seed, as serve.engine.Request takes them. Without a
+    """temperature, top_k, top_p, min_p and seed, as serve.requests.Request takes them. Without a
     seed, one is drawn."""
     for name in ("presence_penalty", "frequency_penalty"):
         if number(body, name, 0.0, -2.0, 2.0):

@@ -8,7 +8,7 @@ from absl.testing import absltest, parameterized
 
 from evals.likelihood import Encoded, encoded, likelihood
 from model.transformer import hidden_states, logits
-from serve.engine import Request
+from serve.requests import Request
 from tests.serve import small_model
 from tests.serve.http.live import CONTEXT, live, small_engine
 

@@ -14,7 +14,8 @@ from evals.exact_match import first_line
 from evals.likelihood import encoded
 from evals.task import CHOICE, CLOZE, EXACT_MATCH, PASS_AT_K, Task, Written
 from evals.tasks import tasks
-from serve.engine import Engine, Request
+from serve.engine import Engine
+from serve.requests import Request
 from tests.serve import small_model
 
 CHOICES = Task("words", CHOICE, "words.jsonl", layouts.sentence, chance=0.5)

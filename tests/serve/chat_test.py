@@ -16,10 +16,11 @@ from absl.testing import absltest
 
 from data.conversations import prompt_ids
 from model.sharding import make_mesh
-from serve.engine import Engine, Request
+from serve.engine import Engine
 from serve.exported import export_hf
 from serve.load import load
 from serve.pieces import stream_text
+from serve.requests import Request
 from tests.serve import small_run
 from tests.serve.scripted_program import EVIL
 from tests.serve.terminal_session import ROOT, TerminalSession

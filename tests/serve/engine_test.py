@@ -17,7 +17,8 @@ from model.sampling import sampling
 from model.sharding import make_mesh
 from model.transformer import hidden_states
 from serve import engine as engine_module
-from serve.engine import Completion, Engine, Request
+from serve.engine import Engine
+from serve.requests import Completion, Request
 from serve.slots import prepared
 from tests.model.random_parameters import random_parameters
 from tests.serve import small_model, whole_row

@@ -11,7 +11,8 @@ from data.conversations import END, parse_assistant
 from data.errors import InputError
 from model.sharding import make_mesh
 from serve import grammar
-from serve.engine import Engine, Request
+from serve.engine import Engine
+from serve.requests import Request
 from tests.serve import small_model
 
 SCHEMA = {

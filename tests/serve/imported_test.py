@@ -14,10 +14,11 @@ from configs.defaults import get_config
 from data.conversations import CONTROL, prompt_ids
 from data.errors import InputError
 from model.quantize import quantized
-from serve.engine import Engine, Request
+from serve.engine import Engine
 from serve.exported import export_hf
 from serve.imported import import_hf
 from serve.load import load, load_hf
+from serve.requests import Request
 from serve.safetensors_folder import INDEX, ONE_FILE
 from tests.serve import small_families
 

@@ -6,8 +6,9 @@ from absl.testing import absltest
 
 from model.quantize import quantized
 from model.sharding import make_mesh
-from serve.engine import Engine, Request
+from serve.engine import Engine
 from serve.load import load
+from serve.requests import Request
 from tests.serve import small_model, small_run, whole_row
 
 

@@ -7,8 +7,8 @@ import numpy as np
 from absl.testing import absltest, parameterized
 
 from data.conversations import CONTROL, END, parse_assistant
-from serve.engine import Completion, Request
 from serve.pieces import Pieces, joined, stream_text
+from serve.requests import Completion, Request
 from tests.serve import small_model
 
 # Bytes, so that characters come in parts, and control tokens wherever they may be.

@@ -3,7 +3,7 @@
 import json
 
 from data.errors import InputError
-from serve.engine import Completion
+from serve.requests import Completion
 from tests.serve import small_model
 
 

@@ -60,8 +60,11 @@ class TimeLeftTest(absltest.TestCase):
     def test_what_is_done_tells_the_pace(self):
         self.assertEqual(self.left("one"), "about 2 min, 17 min to the end")
         self.assertEqual(self.left("two"), "about 10 min, 15 min to the end")
-        self.assertEqual(self.left("two", one=200.0), "about 20 min, 30 min to the end")
-        self.assertEqual(self.left("three", one=50.0, two=60.0), "about 47 s, 47 s to the end")
+        # A tenth of all as expected and twice a tenth: one and a half times.
+        self.assertEqual(self.left("two", one=200.0), "about 15 min, 22 min to the end")
+        # Eight tenths, of which all but that one at half.
+        self.assertEqual(self.left("three", one=50.0, two=300.0), "about 3 min, 3 min to the end")
+        self.assertEqual(self.left("three", one=10.0, two=60.0), "about 64 s, 64 s to the end")
 
     def test_what_a_stopped_start_has_done_comes_off(self):
         self.assertEqual(self.left("two", one=100.0, two=300.0), "about 5 min, 10 min to the end")

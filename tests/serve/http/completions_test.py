@@ -11,7 +11,7 @@ from absl.testing import absltest
 
 from data.conversations import TEMPLATE
 from serve import engine as engine_module
-from serve.engine import Request
+from serve.requests import Request
 from tests.serve import small_model, whole_row
 from tests.serve.http.live import CONTEXT, MODEL, live, small_engine
 
