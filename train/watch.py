@@ -8,6 +8,24 @@ from typing import Any
 
 from tqdm import tqdm
 
+# Recorded and not shown, so that a line can be read: what explains a run that goes wrong.
+_UNSHOWN = frozenset(
+    (
+        "clipped",
+        "finished",
+        "flops",
+        "groups",
+        "mismatch",
+        "old_kl",
+        "policy_loss",
+        "ratio",
+        "rollout_seconds",
+        "skipped",
+        "update_seconds",
+        "weight",
+    )
+)
+
 
 class Watch:
     """Shows and records the figures of one stage.
@@ -64,13 +82,17 @@ class Watch:
         self._file.flush()
         for name, value in figures.items():
             self._events.add_scalar(name, value, step)
-        shown = "  ".join(_brief(name, value) for name, value in figures.items())
+        shown = "  ".join(
+            _brief(name, value) for name, value in figures.items() if name not in _UNSHOWN
+        )
         if self._bar is not None:
             self._bar.set_postfix_str(shown)
             return
-        done = step - self._first
-        left = (time.monotonic() - self._begun) / max(1, done) * (self._steps - step)
-        self.say(f"{self._name} {step}/{self._steps}  {shown}  {_clock(left)} left")
+        line = f"{self._name} {step}/{self._steps}  {shown}"
+        if done := step - self._first:
+            left = (time.monotonic() - self._begun) / done * (self._steps - step)
+            line += f"  {_clock(left)} left"
+        self.say(line)
 
     def say(self, text: str) -> None:
         """Prints a line without tearing the bar."""
@@ -107,9 +129,12 @@ def _brief(name: str, value: float) -> str:
     forms = {
         "bits_per_byte": "{:.4f} bits/byte",
         "tokens_per_second": "{:,.0f} tokens/s",
+        "rollout_tokens_per_second": "{:,.0f} tokens/s",
         "peak_fraction": "{:.0%} of peak",
     }
-    return forms[name].format(value) if name in forms else f"{name} {value:.4f}"
+    if name in forms:
+        return forms[name].format(value)
+    return f"{name} {value:.4f}" if abs(value) < 1000 else f"{name} {value:,.0f}"
 
 
 def _clock(seconds: float) -> str:
