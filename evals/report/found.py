@@ -79,14 +79,16 @@ def in_order(names: list[str]) -> list[str]:
 
 
 def speaking(workdir: pathlib.Path) -> list[str]:
-    """The finished stages whose model writes text: those that have kept samples of it."""
+    """The finished stages whose model writes text: those that have kept samples, but for a reward
+    model, whose samples are others' texts with their scores."""
     return in_order(
         [
             folder.name
             for folder in workdir.iterdir()
             if is_done(folder)
-            and (folder / "config.json").exists()
             and any((folder / name).exists() for name in ("samples.txt", "rollouts.jsonl"))
+            and (config := _object(folder / "config.json"))
+            and config.get("reward", {}).get("name") != folder.name
         ]
     )
 

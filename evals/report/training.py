@@ -36,7 +36,8 @@ def losses(found: Found) -> list[Part]:
     intro = (
         "Each step, the weights move a little so that the tokens that came next become likelier. "
         "The loss is how surprised the model is by a token, in nats: e to its power is the number "
-        "of tokens that it hesitates between. Held-out text is never trained on. Where orderings "
+        "of tokens that it hesitates between. Held-out text is never trained on: in fine-"
+        "tuning it is conversations, while training reads documents again, too. Where orderings "
         "are learnt, the surprise is about which of two answers was preferred."
     )
     return part("learning", "Learning", intro, *shown)

@@ -13,7 +13,7 @@ import lxml.etree
 from absl.testing import absltest
 
 from data import page, tokenizer
-from data.run_folder import figures_of
+from data.run_folder import figures_of, mark_done, write_atomically
 from evals import report
 from evals.report import found, meanings, said
 from tests.evals import report_run
@@ -228,6 +228,17 @@ class WordsTest(absltest.TestCase):
     def test_text(self):
         self.assertEqual(page.text("<&\"'>\x07\ud800é\n"), "&lt;&amp;&quot;&#x27;&gt;��é\n")
         self.assertEqual(page.text("a\u202eb\u2066c"), "a�b�c")
+
+
+class SpeakingTest(absltest.TestCase):
+    def test_a_reward_model_keeps_samples_and_does_not_speak(self):
+        folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        config = json.dumps({"reward": {"name": "reward"}})
+        for name in ("reward", "chat", "base"):
+            write_atomically(folder / name / "config.json", config)
+            (folder / name / "samples.txt").touch()
+            mark_done(folder / name, {})
+        self.assertEqual(found.speaking(folder), ["base", "chat"])
 
 
 if __name__ == "__main__":
