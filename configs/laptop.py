@@ -108,13 +108,14 @@ def get_config(variant: str = "") -> ConfigDict:
     _reinforcement(config)
     config.watch.log_steps = 25
     config.watch.prompts = ("Once upon a time", "The capital of France is", "Q: What do cows eat?")
-    config.watch.stage_seconds = _SECONDS
     if variant == "quick":
         _quick(config)
     elif variant == "long":
         _long(config)
     elif variant:
         raise ValueError(f"configs/laptop.py has no variant {variant!r}; it has 'quick' and 'long'")
+    else:
+        config.watch.stage_seconds = _SECONDS
     return config
 
 
@@ -148,7 +149,6 @@ def _reinforcement(config: ConfigDict) -> None:
 def _quick(config: ConfigDict) -> None:
     """Every stage, hardly long enough to learn anything."""
     config.name = "laptop_quick"
-    config.watch.stage_seconds = ()
     config.world.megabytes = 3.0
     config.world_chat.least_told = 40
     config.world_chat.count = 2000
@@ -169,7 +169,6 @@ def _long(config: ConfigDict) -> None:
     """A larger model, longer at everything, and what takes too long for the others: harder
     problems, PPO beside GRPO, DPO, and all ways to use preferences side by side."""
     config.name = "laptop_long"
-    config.watch.stage_seconds = ()
     at = config.stages.index("evals.assistant")
     more = (
         "rl.grpo:rl=rl_hard",
