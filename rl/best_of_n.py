@@ -36,9 +36,10 @@ from rl.environments.environment import (
     Verdict,
     check_tools,
     chosen_levels,
-    problem_seed,
+    problem_with_room,
 )
-from serve.load import load
+from rl.rollout import has_room
+from serve.load import Trained, load
 from serve.tools.resolve import resolve as resolve_tools
 from serve.turns import Bounds
 from train.reward import RewardModel
@@ -144,9 +145,10 @@ def run(config: ConfigDict, workdir: str) -> None:
     begun = time.monotonic()
     numbers = _checked(section)
     environment = named.environment(section.environment, config)
-    problems = held_out(config, environment)
+    trained = load(workdir, section.stage)
+    problems = held_out(config, environment, trained)
     model = RewardModel.load(workdir, section.reward) if section.reward else None
-    given = _answers(config, workdir, problems)
+    given = _answers(config, workdir, trained, problems)
     verdicts = [
         [environment.verify(problem, one.text) for one in own]
         for problem, own in zip(problems, given, strict=True)
@@ -170,14 +172,27 @@ def run(config: ConfigDict, workdir: str) -> None:
     mark_done(folder, found | {"seconds": time.monotonic() - begun})
 
 
-def held_out(config: ConfigDict, environment: Environment) -> list[Problem]:
-    """The problems to measure on, of all levels in turn."""
-    section = config.best_of_n
+def held_out(config: ConfigDict, environment: Environment, trained: Trained) -> list[Problem]:
+    """The problems to measure on, of all levels in turn; those that leave the model no room for an
+    answer are left out, and counted."""
+    section, context = config.best_of_n, trained.architecture.context
     levels = chosen_levels(environment, section.levels, "best_of_n")
-    return [
-        environment.problem(problem_seed(config.seed, number, True), levels[number % len(levels)])
+
+    def fits(problem: Problem) -> bool:
+        return has_room(trained.tokenizer, problem, section.tokens, context)
+
+    drawn = [
+        problem_with_room(
+            environment, config.seed, number, True, levels[number % len(levels)], fits
+        )
         for number in range(section.problems)
     ]
+    if left_out := sum(more for _, more in drawn):
+        print(
+            f"{section.name}: {left_out} problems were left out, too long for the model's context; "
+            "others took their places"
+        )
+    return [problem for problem, _ in drawn]
 
 
 def _checked(section: ConfigDict) -> list[int]:
@@ -201,7 +216,7 @@ def _checked(section: ConfigDict) -> list[int]:
 
 
 def _answers(
-    config: ConfigDict, workdir: str, problems: Sequence[Problem]
+    config: ConfigDict, workdir: str, trained: Trained, problems: Sequence[Problem]
 ) -> list[list[answers.Answer]]:
     """As many answers to each problem as the most that are to be chosen from."""
     section = config.best_of_n
@@ -209,7 +224,7 @@ def _answers(
     try:
         check_tools(problems, [tool.name for tool in tools], "best_of_n")
         return answers.ask(
-            answers.engine_of(load(workdir, section.stage)),
+            answers.engine_of(trained),
             [problem.question for problem in problems],
             tools,
             Bounds(tokens=section.tokens, total_tokens=section.tokens),

@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from ml_collections import ConfigDict
@@ -18,8 +18,9 @@ from rl.environments.environment import (
     check_tools,
     chosen_levels,
     problem_seed,
+    problem_with_room,
 )
-from rl.rollout import Rewards, Rollout, judged, rollout_seeds, trajectories
+from rl.rollout import Rewards, Rollout, has_room, judged, rollout_seeds, trajectories
 from serve.engine import Engine
 from serve.tools.tool import Tool
 from serve.turns import Bounds, Trajectory, Turns
@@ -48,6 +49,11 @@ class Writer:
         """Tokens that can be written."""
         return self._tokenizer.vocab_size
 
+    def has_room(self, problem: Problem) -> bool:
+        """Whether the longest answer to the problem ends within the model's context."""
+        most, context = self._bounds.total_tokens, self._architecture.context
+        return has_room(self._tokenizer, problem, most, context)
+
     def write(
         self,
         params: Params,
@@ -70,6 +76,22 @@ class Writer:
         turns = Turns(self._engine, self._tools, self._bounds, in_step=True)
         with contextlib.closing(turns):
             return trajectories(turns, self._tokenizer, problems, seeds, temperature)
+
+
+class Tries(NamedTuple):
+    """A step's answers to problems.
+
+    Attributes:
+        tried: groups of answers to one problem each, all that were written.
+        kept: those of them to learn from.
+        rates: of success, of the levels, with these answers: [levels] float32.
+        left_out: problems that left no room for an answer, in whose place others were put.
+    """
+
+    tried: list[list[Rollout]]
+    kept: list[list[Rollout]]
+    rates: np.ndarray
+    left_out: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,59 +118,70 @@ class Practice:
         numbers: Sequence[int],
         rates: np.ndarray,
         usable: Callable[[np.ndarray], np.ndarray],
-    ) -> tuple[list[list[Rollout]], list[list[Rollout]], np.ndarray]:
-        """Groups of answers to problems: all that were written, those to learn from, and the new
-        rates of success of the levels.
-
-        In the place of problems that give nothing to learn come others, until the numbers are used
-        up.
+    ) -> Tries:
+        """Groups of answers to problems. In the place of problems that give nothing to learn come
+        others, until the numbers are used up.
 
         Args:
             numbers: of problems.
             rates: of success, of the levels (rl.environments.curriculum): [levels] float32.
         """
         G, wanted = self.config.rl.group, self.config.rl.problems
-        tried, kept, left = [], [], list(numbers)
+        tried, kept, left, left_out = [], [], list(numbers), 0
         while left and len(kept) < wanted:
             now, left = left[: wanted - len(kept)], left[wanted - len(kept) :]
             seeds = [rollout_seeds(self.config.seed, int(number), G) for number in now]
             drawn = [self._drawn(int(number), rates) for number in now]
-            problems = [problem for problem, _ in drawn]
+            problems = [problem for problem, _, _ in drawn]
+            left_out += sum(more for _, _, more in drawn)
             written = self.writer.write(params, problems, seeds, temperature=1.0)
             each = [problem for problem in problems for _ in range(G)]
             rollouts = judged(each, written, self.rewards)
             groups = [rollouts[start : start + G] for start in range(0, len(rollouts), G)]
             rewards = np.array([[one.reward for one in group] for group in groups])
-            for (_, level), own in zip(drawn, rewards, strict=True):
+            for (_, level, _), own in zip(drawn, rewards, strict=True):
                 rates = np.float32(curriculum.updated(rates.tolist(), level, float(own.mean())))
             tried += groups
             kept += [group for group, good in zip(groups, usable(rewards), strict=True) if good]
-        return tried, kept, rates
+        return Tries(tried, kept, rates, left_out)
 
     def held_out(self, params: Params) -> list[Rollout]:
         """What is answered to the problems kept for measuring, and what it is worth."""
         problems, written = self.held_out_answers(params)
         return judged(problems, written, self.rewards)
 
+    def held_out_problems(self) -> tuple[list[Problem], int]:
+        """The problems kept for measuring, of all levels; and how many were left out, since they
+        leave no room for an answer."""
+        levels = self.levels
+        drawn = [
+            self._problem(number, True, levels[number % len(levels)])
+            for number in range(self.config.rl.eval_problems)
+        ]
+        return [problem for problem, _ in drawn], sum(more for _, more in drawn)
+
     def held_out_answers(self, params: Params) -> tuple[list[Problem], list[Trajectory]]:
-        """The most likely answer to each problem that is kept for measuring, of all levels; or
+        """The most likely answer to each problem that is kept for measuring; or
         config.rl.eval_samples answers, by the same seeds each time. Each with its problem.
         """
-        rl, levels = self.config.rl, len(self.levels)
-        samples, own = max(1, rl.eval_samples), range(rl.eval_problems)
-        numbers = [problem_seed(self.config.seed, number, True) for number in own]
-        problems = [
-            self.environment.problem(seed, self.levels[number % levels])
-            for number, seed in zip(own, numbers, strict=True)
-        ]
+        rl, (problems, _) = self.config.rl, self.held_out_problems()
+        samples = max(1, rl.eval_samples)
+        numbers = [problem_seed(self.config.seed, n, True) for n in range(len(problems))]
         seeds = [rollout_seeds(self.config.seed, seed, samples) for seed in numbers]
         written = self.writer.write(params, problems, seeds, float(rl.eval_samples > 0))
         return [problem for problem in problems for _ in range(samples)], written
 
-    def _drawn(self, number: int, rates: np.ndarray) -> tuple[Problem, int]:
-        """The problem with this number, and the place of its level among the levels, from 1."""
+    def _drawn(self, number: int, rates: np.ndarray) -> tuple[Problem, int, int]:
+        """The problem with this number, the place of its level among the levels, from 1, and how
+        many were left out before it."""
         seed = problem_seed(self.config.seed, number, False)
         if not self.config.rl.curriculum:
             rates = curriculum.start(len(rates))
         level = curriculum.level(rates, np.random.default_rng(seed).random())
-        return self.environment.problem(seed, self.levels[level - 1]), level
+        problem, left_out = self._problem(number, False, self.levels[level - 1])
+        return problem, level, left_out
+
+    def _problem(self, number: int, held_out: bool, level: int) -> tuple[Problem, int]:
+        return problem_with_room(
+            self.environment, self.config.seed, number, held_out, level, self.writer.has_room
+        )

@@ -65,6 +65,11 @@ def rollout_seeds(run_seed: int, problem: int, samples: int) -> list[int]:
     return [int(seed) for seed in drawn]
 
 
+def has_room(tokenizer: Tokenizer, problem: Problem, tokens: int, context: int) -> bool:
+    """Whether an answer of so many tokens to the problem ends within the context."""
+    return len(prompt_ids(tokenizer, problem.messages, problem.tools)) + tokens <= context
+
+
 def trajectories(
     turns: Turns,
     tokenizer: Tokenizer,

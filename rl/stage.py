@@ -165,7 +165,7 @@ def make_plan(
     def step(current: state.State, batch: loop.Batch) -> tuple[state.State, Metrics]:
         begun = time.monotonic()
         number, carried = int(current.step) + 1, jax.device_get(current.carried)
-        tried, groups, carried["rates"] = practice.groups(
+        tried, groups, carried["rates"], left_out = practice.groups(
             current.params, batch["problems"], carried["rates"], method.usable
         )
         written = time.monotonic()
@@ -179,6 +179,7 @@ def make_plan(
         seconds = (written - begun, time.monotonic() - written)
         figures = _rollout_figures(tried, groups, seconds)
         figures["flops"] = (_flops(architecture, tried, groups, rl.epochs), 1)
+        figures["left_out"] = (left_out, 1)
         return current, metrics | figures
 
     return loop.Plan(
@@ -207,12 +208,14 @@ def _evaluator(
 
     def evaluate(current: state.State, final: bool) -> dict[str, float]:
         rollouts = practice.held_out(current.params)
+        left_out = {"held_out_left_out": practice.held_out_problems()[1]}
         gold = judges.golds(rollouts) if judges else ()
         evaluation.keep(folder, int(current.step), rollouts, gold)
         if judges is None:
-            return evaluation.figures(rollouts)
+            return evaluation.figures(rollouts) | left_out
         strayed = judges.strayed([one.trajectory for one in rollouts])
-        return unverified.figures(rollouts, practice.config.rl.eval_samples, gold, strayed)
+        found = unverified.figures(rollouts, practice.config.rl.eval_samples, gold, strayed)
+        return found | left_out
 
     return evaluate
 
@@ -301,6 +304,13 @@ def _flops(
 def _finish(folder: pathlib.Path, config: ConfigDict) -> dict[str, float]:
     evaluation.draw_curves(folder, f"{config.name}: {config.rl.environment}")
     lines = watch.records(folder / "metrics.jsonl")
+    left_out = sum(line.get("left_out", 0) for line in lines)
+    held_out = max(line.get("held_out_left_out", 0) for line in lines)
+    if left_out or held_out:
+        print(
+            f"{config.rl.name}: {left_out:.0f} problems of practice and {held_out:.0f} held-out "
+            "ones were left out, too long for the model's context; others took their places"
+        )
     cost = {f"{config.rl.name}/flops": sum(line.get("flops", 0.0) for line in lines)}
     if config.rl.reward:
         unverified.draw(folder, f"{config.name}: {config.rl.environment}")

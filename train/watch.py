@@ -15,6 +15,8 @@ _UNSHOWN = frozenset(
         "finished",
         "flops",
         "groups",
+        "held_out_left_out",
+        "left_out",
         "mismatch",
         "old_kl",
         "policy_loss",

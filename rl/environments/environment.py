@@ -17,6 +17,9 @@ import xxhash
 
 from data.errors import InputError
 
+# Problems longer than the context, one after another, before an environment is given up.
+_MOST_LEFT_OUT = 1000
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -116,6 +119,33 @@ def problem_seed(run_seed: int, index: int, held_out: bool) -> int:
     """
     digest = xxhash.xxh64_intdigest(f"{run_seed}/{index}".encode())
     return (digest >> 12) << 1 | bool(held_out)
+
+
+def problem_with_room(
+    environment: Environment,
+    run_seed: int,
+    index: int,
+    held_out: bool,
+    level: int,
+    has_room: Callable[[Problem], bool],
+) -> tuple[Problem, int]:
+    """Problem ``index`` of a run, or the first that leaves room for an answer of those that may
+    take its place; and how many were left out before it.
+
+    Raises:
+      InputError: hardly a problem leaves room.
+    """
+    for left_out in range(_MOST_LEFT_OUT):
+        # Numbers of problems are counted from 0, and come nowhere near those in their places.
+        seed = problem_seed(run_seed, index + (left_out << 40), held_out)
+        problem = environment.problem(seed, level)
+        if has_room(problem):
+            return problem, left_out
+    raise InputError(
+        f"of {_MOST_LEFT_OUT} problems of {environment.name}, level {level}, none leaves room for "
+        "an answer in the model's context: allow fewer tokens for answers, or take a model with a "
+        "longer context"
+    )
 
 
 def is_held_out(seed: int) -> bool:

@@ -1,5 +1,8 @@
 """Choosing among several answers: by hand, against counting all draws, and as a stage."""
 
+import contextlib
+import dataclasses
+import io
 import itertools
 import json
 import math
@@ -116,8 +119,8 @@ class StageTest(absltest.TestCase):
         section.problems, section.n, section.tokens, section.reward = 3, (4, 1, 2), 24, "liking"
         toy.make_run(self.folder, ending=4.0)
 
-    def run_(self) -> dict:
-        environment = Environment("toy", 2, _problem, _verify)
+    def run_(self, problem=_problem) -> dict:
+        environment = Environment("toy", 2, problem, _verify)
         liking = mock.Mock(score=lambda pairs: np.array([len(tokens) for _, tokens in pairs]))
         with (
             mock.patch.object(named, "environment", lambda spec, config: environment),
@@ -158,6 +161,20 @@ class StageTest(absltest.TestCase):
         self.folder = toy.make_run(self.folder / "again", ending=4.0)
         again = self.run_()
         self.assertEqual(again, report)
+
+    def test_problems_that_leave_no_room_are_left_out(self):
+        def problem(seed: int, level: int) -> Problem:
+            made = _problem(seed, level)
+            long = ({"role": "user", "content": "the cat " * 60},)
+            return dataclasses.replace(made, messages=long) if seed // 2 % 3 else made
+
+        with contextlib.redirect_stdout(io.StringIO()) as said:
+            self.run_(problem)
+        self.assertRegex(said.getvalue(), r"best_of_n: [1-9]\d* problems were left out")
+        answers = (self.folder / "best_of_n/answers.jsonl").read_text().splitlines()
+        self.assertLen(answers, 12)
+        for line in answers:
+            self.assertLess(len(json.loads(line)["prompt"][0]["content"]), 20)
 
     def test_settings_that_make_no_sense(self):
         section = self.config.best_of_n

@@ -1,11 +1,13 @@
 """GRPO on a toy: it learns, it goes on after a kill, and it never learns from nothing silently."""
 
 import contextlib
+import dataclasses
 import io
 import json
 import math
 import pathlib
 import tempfile
+from unittest import mock
 
 import jax
 import numpy as np
@@ -46,11 +48,11 @@ class GrpoTest(absltest.TestCase):
         cls.config.rl.steps = cls.config.rl.eval_steps = STEPS
         toy.practise(cls.run_, cls.config, grpo.make_method, toy.first_token_below(64))
 
-    def practise(self, name, config, rewards):
+    def practise(self, name, config, rewards, environment=None):
         workdir = toy.copied(self.made, self.folder / name)
         said = io.StringIO()
-        with contextlib.redirect_stderr(said):
-            toy.practise(workdir, config, grpo.make_method, rewards)
+        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
+            toy.practise(workdir, config, grpo.make_method, rewards, environment)
         return workdir, said.getvalue()
 
     def test_learns(self):
@@ -92,12 +94,40 @@ class GrpoTest(absltest.TestCase):
         self.assertTrue((self.run_ / "rl" / "curves.png").read_bytes().startswith(b"\x89PNG"))
 
     def test_training_and_held_out_problems_are_apart(self):
-        practice = Practice(self.config, toy.environment(), None, None)
+        room = mock.Mock(has_room=lambda problem: True)
+        practice = Practice(self.config, toy.environment(), None, room)
         rates = np.full(3, 0.5, np.float32)
         drawn = {practice._drawn(n, rates)[0].id for n in range(500)}
         held = {line["id"] for line in watch.records(self.run_ / "rl" / "rollouts.jsonl")}
         self.assertTrue(all(int(name.rsplit("/", 1)[1]) % 2 == 0 for name in drawn))
         self.assertTrue(all(int(name.rsplit("/", 1)[1]) % 2 == 1 for name in held))
+
+    def test_problems_that_leave_no_room_are_left_out_and_counted(self):
+        long = " ".join(["the cat saw"] * 60)
+
+        def problem(seed, level):
+            made = toy.environment().problem(seed, level)
+            words = long if seed // 2 % 3 else "the cat"
+            return dataclasses.replace(made, messages=({"role": "user", "content": words},))
+
+        config = self.config.copy_and_resolve_references()
+        config.rl.steps = config.rl.eval_steps = 2
+        environment = dataclasses.replace(toy.environment(), problem=problem)
+        workdir, said = self.practise("long", config, rewards_of(lambda n: n % 2), environment)
+        lines = watch.records(workdir / "rl" / "metrics.jsonl")
+        self.assertTrue(all(line["groups"] == 4 for line in lines if "groups" in line))
+        left_out = sum(line.get("left_out", 0) for line in lines)
+        self.assertGreater(left_out, 4)
+        held = watch.records(workdir / "rl" / "rollouts.jsonl")
+        self.assertEqual({line["prompt"][0]["content"] for line in held}, {"the cat"})
+        # The same problems are left out in both evaluations.
+        (held_out,) = {x["held_out_left_out"] for x in lines if "held_out_left_out" in x}
+        self.assertGreater(held_out, 4)
+        self.assertIn(f"{left_out:.0f} problems of practice and {held_out:.0f} held-out", said)
+        # Where none leaves room, nothing is learnt from less.
+        too_long = dataclasses.replace(toy.environment(), problem=lambda s, lv: problem(2, lv))
+        with self.assertRaisesRegex(InputError, "of 1000 problems of toy, level 1, none leaves"):
+            self.practise("too-long", config, rewards_of(lambda n: n % 2), too_long)
 
     def test_equal_rewards_are_reported_and_nothing_is_learnt(self):
         config = self.config.copy_and_resolve_references()
