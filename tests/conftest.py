@@ -6,6 +6,7 @@ tests is XLA's. Examples of hypothesis may take as long as they do, since machin
 """
 
 import os
+import pathlib
 import tempfile
 import unittest
 
@@ -24,6 +25,12 @@ jax.config.update("jax_num_cpu_devices", 8)
 
 hypothesis.settings.register_profile("primer", deadline=None)
 hypothesis.settings.load_profile("primer")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _programs_without_torch():
+    """Not before tests begin: pytest-xdist's own processes would inherit it."""
+    os.environ["PYTHONPATH"] = str(pathlib.Path(__file__).parent / "without_torch")
 
 
 @pytest.fixture(autouse=True, scope="module")
