@@ -1,8 +1,8 @@
 """Every key of a run's config, documented once. The other configs say only what differs, and why.
 
 Set a key from the command line with `--config.section.key=value`. Unknown keys are refused.
-None means: derived from `model.depth` or from the data when the run starts; `config.json` in the
-run's folder holds what it became.
+None means: derived from `model.depth` or from the data when a stage starts; `config.json` in the
+stage's folder (`base/config.json`) holds what it became.
 """
 
 from ml_collections import ConfigDict
@@ -72,7 +72,7 @@ def get_config() -> ConfigDict:
     config.model = ConfigDict()
     # The one dial: layers; width 64 · depth, heads of 64, batch and learning rates follow.
     config.model.depth = placeholder(int)
-    # "qwen3", "llama3" or "gpt2": sets norm, mlp, position, qk_norm, biases, tied and rope_theta.
+    # "qwen3", "llama3" or "gpt2": norm, mlp, position, rope_theta and the switches left out below.
     config.model.family = "qwen3"
     config.model.layers = placeholder(int)
     config.model.width = placeholder(int)

@@ -75,8 +75,8 @@ def get_config(variant: str = "") -> ConfigDict:
     config.model.width = 160
     config.model.head_dim = 32
     config.model.context = 256
-    # Fits rows of 256: at Qwen3's base of a million most rotations hardly turn within one, and
-    # copying is learned later.
+    # Fits rows of 256: at larger bases (10,000 unless set; Qwen3's own is a million) most rotations
+    # hardly turn within one, and copying is learnt later.
     config.model.rope_theta = 1000.0
     # A device a core, each taking two rows at a time: what fits a core's cache is fastest.
     config.mesh.cpu_devices = 2

@@ -199,7 +199,8 @@ for command in "${commands[@]}"; do
       ;;
     start)
       [ -n "$config" ] || fail "start needs --config=FILE, for example configs/llama_8b.py."
-      [ -f "$root/${config%%:*}" ] || fail "--config=$config: there is no file ${config%%:*} in $root."
+      [ -f "$root/${config%%:*}" ] ||
+        fail "--config=$config: there is no file ${config%%:*} in $root."
       [ -n "$bucket$workdir" ] || fail "start needs --bucket=BUCKET, or --workdir=DIR."
       ;;
   esac

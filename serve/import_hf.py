@@ -3,7 +3,7 @@
     python -m serve.import_hf --model=downloads/Qwen3-0.6B --workdir=runs/qwen
     python -m serve.chat --workdir=runs/qwen --base --prompt="The capital of France is"
     python -m train.main --workdir=runs/qwen --config=configs/mine.py \\
-        --config.stages=data.chat_tokens,train.sft
+        --config.stages="('data.chat_tokens','train.sft')"
 
 Of the families Qwen3, Llama 3 and GPT-2, with weights in safetensors and a tokenizer.json. Nothing
 in the folder is executed. The run gets the stage "base" (or another: --stage=chat for a model that

@@ -149,10 +149,14 @@ def _start(config: ConfigDict) -> None:
 
 
 def parse(argv: list[str]) -> list[str]:
-    """absl's parser, with one sentence for a config key that does not exist."""
+    """absl's parser, with one sentence for a flag, a key or a variant that does not exist."""
     with one_line_errors():
         try:
-            return app.parse_flags_with_usage(argv)
+            return flags.FLAGS(argv)
+        except flags.Error as error:
+            # Of a config that refuses its variant there is a whole traceback, the reason last.
+            reason = re.findall(r"(?m)^ *ValueError: (.+)$", str(error))
+            raise InputError(reason[-1] if reason else str(error)) from error
         except (KeyError, AttributeError) as error:
             near = re.search(r'Did you mean "(.+?)" instead of "(.+?)"', str(error))
             if near:

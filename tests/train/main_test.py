@@ -199,6 +199,7 @@ class BadInputTest(parameterized.TestCase):
         ("unknown_section", ["--config.modle.depth=2"], "modle.*did you mean 'model'"),
         ("unknown_key", ["--config.train.stepz=2"], "stepz.*did you mean 'steps'"),
         ("unknown_flag", ["--wrokdir=x"], "wrokdir.*Did you mean: workdir"),
+        ("unknown_variant", ["--config=configs/laptop.py:tiny"], "no variant 'tiny'.*'quick'"),
         ("missing_file", ["--config.data.source={f}/none.txt"], "none.txt"),
         ("empty_corpus", ["--config.data.source={f}/empty.txt"], "empty"),
         (
