@@ -171,7 +171,7 @@ def get_config() -> ConfigDict:
     # Rows a step, and microbatches a step. 0: as in pretraining.
     config.sft.batch = 0
     config.sft.accumulate = 0
-    # Peak learning rates, as a fraction of those of pretraining.
+    # Peak learning rates, as a fraction of those of the stage that it starts from.
     config.sft.learning_rate_fraction = 0.3
     # As in config.train; here the rate falls from the end of the warm-up on.
     config.sft.warmup = 0.05

@@ -347,7 +347,7 @@ def ranked_replies(prompt: dict) -> Iterator[tuple[list[Message], list[tuple[str
         replies = _good_replies(node)
         waiting += [(reply, path) for reply in reversed(replies)]
         ranked = [
-            (reply.get("text"), float(reply["rank"]))
+            (reply.get("text"), _rank(reply))
             for reply in replies
             if reply.get("role") == "assistant" and isinstance(reply.get("rank"), int | float)
         ]
@@ -368,11 +368,16 @@ def _good_replies(node: dict) -> list[dict]:
         and reply.get("review_result") is not False
     ]
 
-    def rank(reply: dict) -> float:
-        given = reply.get("rank")
-        return float(given) if isinstance(given, int | float) else float("inf")
+    return sorted(good, key=_rank)
 
-    return sorted(good, key=rank)
+
+def _rank(reply: dict) -> float:
+    """Of a reply in its tree; infinite where it has none."""
+    given = reply.get("rank")
+    try:
+        return float(given) if isinstance(given, int | float) else float("inf")
+    except OverflowError as error:
+        raise Malformed("a rank is too large a number") from error
 
 
 def _tree_message(node: dict) -> Message:

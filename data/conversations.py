@@ -190,7 +190,20 @@ def _call(text: str) -> dict:
     arguments = called.get("arguments", {})
     if not isinstance(arguments, dict) or not _is_plain(arguments):
         return {"error": "the arguments of the tool call are not a JSON object of a few levels"}
-    return {"type": "function", "function": {"name": called["name"], "arguments": arguments}}
+    # JSON's escapes can name half a character, which no file takes.
+    function = {"name": called["name"], "arguments": arguments}
+    return {"type": "function", "function": _well_formed(function)}
+
+
+def _well_formed(value: Any) -> Any:
+    """A value of JSON with every text in it well formed."""
+    if isinstance(value, str):
+        return well_formed(value)
+    if isinstance(value, list):
+        return [_well_formed(inner) for inner in value]
+    if isinstance(value, dict):
+        return {well_formed(key): _well_formed(inner) for key, inner in value.items()}
+    return value
 
 
 def checked(conversation: Any) -> dict:

@@ -145,6 +145,11 @@ def run(config: ConfigDict, workdir: str) -> None:
     begun = time.monotonic()
     numbers = _checked(section)
     environment = named.environment(section.environment, config)
+    if environment.gold:
+        raise InputError(
+            f"nothing verifies the answers of {environment.name}: set "
+            "config.best_of_n.environment to problems that can be verified"
+        )
     trained = load(workdir, section.stage)
     problems = held_out(config, environment, trained)
     model = RewardModel.load(workdir, section.reward) if section.reward else None

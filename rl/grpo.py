@@ -35,6 +35,11 @@ def run(config: ConfigDict, workdir: str) -> None:
             f"config.rl.group is {config.rl.group}: GRPO compares answers to one problem, at least "
             "two of them"
         )
+    if config.rl.kl_target:
+        raise InputError(
+            f"config.rl.kl_target is {config.rl.kl_target}, and GRPO's config.rl.kl stays as it "
+            "is: set it to 0, or practise with PPO"
+        )
     stage.run(config, workdir, make_method)
 
 

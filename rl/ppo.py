@@ -12,6 +12,7 @@ import numpy as np
 from jax import Array
 from ml_collections import ConfigDict
 
+from data.errors import InputError
 from model.config import ModelConfig
 from rl import kl, stage
 from rl.advantages import gae, whiten
@@ -23,6 +24,11 @@ from train.gradients import Metrics
 
 def run(config: ConfigDict, workdir: str) -> None:
     """Practises on config.rl.environment, or goes on with it."""
+    if config.rl.kl_target and not config.rl.kl > 0:
+        raise InputError(
+            f"config.rl.kl_target is {config.rl.kl_target}, and config.rl.kl, which is adapted to "
+            f"it by factors, is {config.rl.kl}: set it above 0"
+        )
     stage.run(config, workdir, make_method)
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from ml_collections import ConfigDict
 
+from data.conversations import END
 from data.encoding import Tokenizer
 from model.config import ModelConfig
 from model.parameters import parameters
@@ -48,6 +49,11 @@ class Writer:
     def vocab_size(self) -> int:
         """Tokens that can be written."""
         return self._tokenizer.vocab_size
+
+    @property
+    def end(self) -> int:
+        """The token that ends a turn."""
+        return self._tokenizer.special[END]
 
     def has_room(self, problem: Problem) -> bool:
         """Whether the longest answer to the problem ends within the model's context."""

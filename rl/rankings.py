@@ -40,6 +40,11 @@ def run(config: ConfigDict, workdir: str) -> None:
     folder = pathlib.Path(workdir) / preferences.RANKINGS
     if is_done(folder):
         return
+    if folder.exists() and any(folder.iterdir()):
+        raise InputError(
+            f"{folder} is there and holds no finished rankings: move it away, or give another "
+            "--workdir"
+        )
     if section.sampled + section.written < 2:
         raise InputError(
             f"config.rankings has {section.sampled} answers sampled and {section.written} written: "

@@ -98,14 +98,19 @@ def stage_config(config: ConfigDict, base: ConfigDict) -> ConfigDict:
         base: the resolved config of the stage to start from.
     """
     rl, result = config.rl, with_model(config, base.model)
-    for name in ("problems", "steps", "epochs", "minibatches", "tokens"):
-        if rl[name] < 1:
-            raise InputError(f"config.rl.{name} is {rl[name]}; it must be at least 1")
+    for least, names in (
+        (1, ("problems", "group", "steps", "epochs", "minibatches", "tokens", "slots")),
+        (1, ("eval_problems",)),
+        (0, ("resample", "microbatch", "eval_steps", "eval_samples", "calls", "result_tokens")),
+    ):
+        for name in names:
+            if rl[name] < least:
+                raise InputError(f"config.rl.{name} is {rl[name]}; it must be at least {least}")
     train = result.train
     train.context = base.model.context
     rows = rl.microbatch or base.train.batch // base.train.accumulate
     # What any mesh of these devices divides.
-    devices = len(jax.devices()) // max(1, config.mesh.tensor)
+    devices = max(1, len(jax.devices()) // max(1, config.mesh.tensor))
     rows = -(-rows // devices) * devices
     # A row for each answer is enough; how many are used depends on their lengths.
     train.accumulate = -(-rl.problems * rl.group // rows)
@@ -130,6 +135,11 @@ def _check_rewards(rl: ConfigDict, environment: Environment) -> None:
         raise InputError(
             f"nothing verifies the answers of the environment {environment.name}: name the stage "
             "of a reward model in config.rl.reward"
+        )
+    if rl.reward and rl.curriculum:
+        raise InputError(
+            "config.rl.curriculum goes by answers that are right or wrong, and a reward model says "
+            "of none that it is: set it to False"
         )
     if rl.stop_at_peak and not rl.reward:
         raise InputError(

@@ -94,7 +94,8 @@ def prepared(
         made = {what: feedback.scale(values, what)._asdict() for what, values in given.items()}
         write_atomically(path, json.dumps(made, indent=2) + "\n")
     kept = json.loads(path.read_text(encoding="utf-8"))
-    rewards = feedback.scored(score, Scale(**kept["proxy"]), rl.unfinished)
+    end = practice.writer.end
+    rewards = feedback.scored(score, Scale(**kept["proxy"]), rl.unfinished, end)
     rows = config.train.batch // config.train.accumulate
     measure = divergence.measurer(architecture, practice.writer.vocab_size, mesh, rows)
     judges = Judges(Scale(**kept["gold"]), of, functools.partial(measure, start))

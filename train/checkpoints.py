@@ -9,6 +9,7 @@ the seal is damaged. Neither is ever used, and the one before it is.
 
 import contextlib
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from concurrent import futures
@@ -30,18 +31,26 @@ class Checkpoints:
 
     Args:
       folder: a local path, or one that orbax can write to (gs://...).
-      keep: how many of the newest to keep.
+      keep: how many of the newest to keep; two at least.
+
+    Raises:
+      InputError: there is a file in the folder's place.
     """
 
     def __init__(self, folder: str, keep: int):
-        self._steps = epath.Path(folder) / "checkpoints"
-        self._seals = epath.Path(folder) / "seals"
+        self._steps, self._seals = _places(folder)
         if jax.process_index() == 0:
-            self._seals.mkdir(parents=True, exist_ok=True)
+            try:
+                self._seals.mkdir(parents=True, exist_ok=True)
+            except (FileExistsError, NotADirectoryError) as error:
+                raise InputError(
+                    f"checkpoints cannot be kept in {folder}: there is a file in its place"
+                ) from error
         self._manager = ocp.CheckpointManager(
             self._steps,
             options=ocp.CheckpointManagerOptions(
-                max_to_keep=keep,
+                # Until the newest is sealed, the one before it is what a run goes on from.
+                max_to_keep=max(2, keep),
                 cleanup_tmp_directories=True,
             ),
             item_names=("state", "record"),
@@ -117,7 +126,7 @@ class Checkpoints:
                 return step
             if fault:
                 damaged.append((step, fault))
-            self._set_aside(step)
+            self._set_aside(step, damaged=bool(fault))
         if damaged:
             raise InputError(
                 f"every checkpoint in {self._steps} is damaged ("
@@ -152,7 +161,8 @@ class Checkpoints:
             if seal.stem.isdigit() and int(seal.stem) not in steps:
                 seal.unlink(missing_ok=True)
 
-    def _set_aside(self, step: int) -> None:
+    def _set_aside(self, step: int, damaged: bool) -> None:
+        """Renames a damaged checkpoint; deletes one whose writing was cut short."""
         multihost = jax.process_count() > 1
         if multihost:
             from jax.experimental import multihost_utils
@@ -160,9 +170,12 @@ class Checkpoints:
             multihost_utils.sync_global_devices(f"set aside {step}")
         if jax.process_index() == 0:
             target = self._steps / f"damaged-{step}"
-            if target.exists():
-                target.rmtree()
-            (self._steps / str(step)).rename(target)
+            if damaged:
+                if target.exists():
+                    target.rmtree()
+                (self._steps / str(step)).rename(target)
+            else:
+                (self._steps / str(step)).rmtree()
             (self._seals / f"{step}.json").unlink(missing_ok=True)
         if multihost:
             multihost_utils.sync_global_devices(f"set aside {step}, done")
@@ -209,7 +222,7 @@ def read_newest(folder: str, like: dict[str, Any]) -> tuple[int, dict[str, Any]]
     Raises:
       InputError: every finished checkpoint is damaged.
     """
-    steps, seals = epath.Path(folder) / "checkpoints", epath.Path(folder) / "seals"
+    steps, seals = _places(folder)
     damaged: dict[int, str] = {}
 
     def untried() -> list[int]:
@@ -247,12 +260,21 @@ def read_newest(folder: str, like: dict[str, Any]) -> tuple[int, dict[str, Any]]
     return None
 
 
+def _places(folder: str) -> tuple[epath.Path, epath.Path]:
+    """Where the checkpoints and the seals of a stage are; orbax wants paths that are absolute."""
+    root = epath.Path(folder if "://" in folder else os.path.abspath(folder))
+    return root / "checkpoints", root / "seals"
+
+
 def _fault(steps: epath.Path, seals: epath.Path, step: int) -> str | None:
     """What is wrong with a checkpoint: None if nothing, "" if it was never finished."""
     seal = seals / f"{step}.json"
     if not seal.exists():
         return ""
-    expected = json.loads(seal.read_text())
+    try:
+        expected = dict(json.loads(seal.read_text()))
+    except (ValueError, TypeError):  # cut short by a power cut
+        return "its seal cannot be read"
     found = dict(_checksums(steps / str(step)))
     if missing := sorted(set(expected) - set(found)):
         return f"{missing[0]} is missing"

@@ -11,6 +11,7 @@ alone. A run stopped anywhere and started again takes the same steps on the same
 import contextlib
 import dataclasses
 import pathlib
+import re
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ from jax import Array
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
+from data.run_folder import write_atomically
 from model.sharding import batch_sharding
 from train.checkpoints import Checkpoints
 from train.gradients import Metrics
@@ -113,6 +115,8 @@ def run(plan: Plan, folder: pathlib.Path, mesh: Mesh, config: ConfigDict) -> tup
         batches = plan.batches(record["batches"])
         clock = _Clock(record["seconds"])
         last = None
+        if lead:
+            _keep_until(folder / "samples.txt", start)
         with Watch(folder, plan.name, plan.steps, start, lead) as watch:
             if found:
                 watch.say(f"{plan.name}: going on from the checkpoint of step {start}")
@@ -144,8 +148,10 @@ def run(plan: Plan, folder: pathlib.Path, mesh: Mesh, config: ConfigDict) -> tup
                         seconds = clock.seconds()
                         kept = {"batches": step, "seconds": seconds, "config": config.to_dict()}
                         saves.save(step, state, kept)
-                if signum and step < plan.steps:
+                if signum:
                     raise Stopped(step, signum)
+    if stop.signum:  # it came while the last save was written
+        raise Stopped(int(state.step), stop.signum)
     if last is None:  # it was killed between its last save and the end
         last = plan.evaluate(state, True)
     cost = {"flops": plan.steps * plan.flops} if plan.flops else {}
@@ -290,6 +296,17 @@ def _speed(plan: Plan, clock: _Clock) -> dict[str, float]:
 def _append(path: pathlib.Path, step: int, text: str) -> None:
     with path.open("a", encoding="utf-8") as file:
         file.write(f"=== step {step}\n{text}\n")
+
+
+def _keep_until(path: pathlib.Path, step: int) -> None:
+    """Leaves out what steps after this one have appended, since they will be taken again."""
+    if not path.exists():
+        return
+    heading = re.compile(r"^=== step (\d{1,15})$", re.MULTILINE)
+    text = path.read_text(encoding="utf-8")
+    later = [match.start() for match in heading.finditer(text) if int(match[1]) > step]
+    if later:
+        write_atomically(path, text[: later[0]])
 
 
 def _diverged(

@@ -13,11 +13,13 @@ Exit status: 0 done, 1 the loss diverged, 2 something in the call or the input m
 """
 
 import importlib
+import inspect
 import json
 import os
 import pathlib
 import re
 import sys
+from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
@@ -40,6 +42,8 @@ COORDINATOR = flags.DEFINE_string(
 PROCESSES = flags.DEFINE_integer("num_processes", None, "How many hosts, likewise.")
 PROCESS = flags.DEFINE_integer("process_id", None, "Which of them this is, likewise.")
 
+# The parameters of a stage's function `run`.
+_STAGE = ["config", "workdir"]
 # Sections and keys that may differ when a run is taken up again: they change neither what is
 # computed nor what was computed before.
 _FREE = ("name", "stages", "mesh", "watch", "checkpoint", "web.processes")
@@ -64,20 +68,31 @@ def run(config: ConfigDict, workdir: str) -> None:
 
 def _run_stage(config: ConfigDict, workdir: str, name: str) -> None:
     module, _, exchange = name.partition(":")
+    run_stage = _stage(module)
+    if not name.startswith("data.") or jax.process_index() == 0:
+        run_stage(_exchanged(config, name, exchange), workdir)
+    if jax.process_count() > 1:
+        from jax.experimental import multihost_utils
+
+        multihost_utils.sync_global_devices(name)
+
+
+def _stage(module: str) -> Callable[[ConfigDict, str], None]:
+    if not re.fullmatch(r"\w+(\.\w+)*", module):
+        raise InputError(f"config.stages names {module!r}, which is no module's name")
     try:
-        stage = importlib.import_module(module)
+        run_stage = getattr(importlib.import_module(module), "run", None)
     except ModuleNotFoundError as error:
         if error.name is None or not module.startswith(error.name):
             raise
         raise InputError(
             f"config.stages names {module!r}, which is no module of this project"
         ) from error
-    if not name.startswith("data.") or jax.process_index() == 0:
-        stage.run(_exchanged(config, name, exchange), workdir)
-    if jax.process_count() > 1:
-        from jax.experimental import multihost_utils
-
-        multihost_utils.sync_global_devices(name)
+    if not callable(run_stage) or _STAGE != list(inspect.signature(run_stage).parameters):
+        raise InputError(
+            f"config.stages names {module!r}, which is no stage: it has no run(config, workdir)"
+        )
+    return run_stage
 
 
 def _exchanged(config: ConfigDict, stage: str, exchange: str) -> ConfigDict:
@@ -99,9 +114,16 @@ def claim(config: ConfigDict, workdir: str) -> None:
       InputError: it was made by another; names the keys.
     """
     path = pathlib.Path(workdir) / "config.json"
+    if os.path.exists(workdir) and not os.path.isdir(workdir):
+        raise InputError(f"--workdir={workdir} is a file: give a folder")
     mine = json.loads(config.to_json_best_effort())
     if path.exists():
-        theirs = json.loads(path.read_text())
+        try:
+            theirs = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise InputError(
+                f"{path} cannot be read ({error}): restore it, or give another --workdir"
+            ) from error
         differing = [
             f"{key} was {before}, now {now}"
             for key, before, now in _differences(theirs, mine)
@@ -132,7 +154,7 @@ def _config() -> ConfigDict:
         config = CONFIG.value
     except OSError as error:
         name = config_flags.get_config_filename(flags.FLAGS["config"])
-        if pathlib.Path(name).exists():
+        if pathlib.Path(name).is_file():
             raise
         raise InputError(f"no config file {name!r}; those at hand are in configs/") from error
     if config is None:

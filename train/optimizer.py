@@ -7,8 +7,11 @@ import optax
 from ml_collections import ConfigDict
 from optax.contrib import MuonDimensionNumbers, muon
 
+from data.errors import InputError
 from model.parameters import Param
 from model.sharding import constrain
+
+OPTIMIZERS = ("adamw", "muon")
 
 
 def schedule(config: ConfigDict, peak: float) -> optax.Schedule:
@@ -37,7 +40,15 @@ def optimizer(config: ConfigDict, declarations: dict[str, Any]) -> optax.Gradien
     layer's matrices, AdamW for embeddings, unembedding, norms and biases. optax gives both halves
     of "muon" Nesterov momentum, so its AdamW is NAdam. Weight decay applies to matrices only, with
     "muon" to those of the layers only. Gradients are clipped by their global norm first.
+
+    Raises:
+      InputError: there is no such optimizer.
     """
+
+    if config.optimizer not in OPTIMIZERS:
+        raise InputError(
+            f'the optimizer "{config.optimizer}" is none of {", ".join(OPTIMIZERS)}: set it to one'
+        )
 
     def matrix(param: Param) -> bool:
         return len(param.shape) - param.axes.count("layers") == 2

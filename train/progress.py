@@ -57,7 +57,7 @@ def time_left(
     """
     seconds = dict(expected)
     at = stages.index(name)
-    if not set(stages[at:]) <= set(seconds):
+    if not set(stages[at:]) <= set(seconds) or not any(seconds.values()):
         return ""
     taken = {stage: figures.get(f"{SECONDS}/{stage}", 0.0) for stage in stages}
     past = [stage for stage in stages[:at] if taken[stage] and stage in seconds]

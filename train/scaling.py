@@ -66,10 +66,10 @@ def resolve(
         raise InputError(str(error)) from error
     if train.context is None:
         train.context = architecture.context
-    if train.context > architecture.context:
+    if not 1 <= train.context <= architecture.context:
         raise InputError(
-            f"train.context is {train.context}, longer than the model's: raise model.context "
-            f"({architecture.context}) or lower it"
+            f"train.context is {train.context}, longer than the model's or none: raise "
+            f"model.context ({architecture.context}), or set it between 1 and that"
         )
     if train.batch is None:
         tokens = 2**19 * (architecture.layers / 12) ** 2

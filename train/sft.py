@@ -19,7 +19,7 @@ from data.errors import InputError
 from data.run_folder import is_done
 from model.config import ModelConfig
 from model.parameters import parameters
-from train import loop, stage, state, trained
+from train import loop, pretrain, stage, state, trained
 from train.optimizer import optimizer
 from train.pretrain import held_out_evaluator, make_step, total_loss
 from train.scaling import resolve
@@ -105,13 +105,17 @@ def _evaluator(
     mine = loop.local_rows(mesh, batch)
     few = -(-config.watch.eval_rows // batch)
     total = total_loss(architecture, mesh)
+    # Text is cut into rows as in pretraining, and as many are read at a time as fit this mesh.
+    begun = (pathlib.Path(workdir) / pretrain.NAME / "config.json").exists()
+    measured = (trained.read_config(workdir, pretrain.NAME) if begun else base).unlock()
+    measured.train.batch, measured.train.accumulate = batch, 1
 
     def evaluate(current: state.State, final: bool) -> dict[str, float]:
         batches = chat_loader.batches(data.validation, batch, mine)
         nats, targets = total(current.best, batches if final else itertools.islice(batches, few))
         figures = {"val_loss": nats / targets}
         if final and (pathlib.Path(workdir) / "data" / tokens.COUNTS).exists():
-            text = held_out_evaluator(base, architecture, mesh, pathlib.Path(workdir))
+            text = held_out_evaluator(measured, architecture, mesh, pathlib.Path(workdir))
             figures["bits_per_byte"] = text(current.best, final)["bits_per_byte"]
         return figures
 

@@ -97,6 +97,7 @@ def mesh_of(config: ConfigDict, architecture: ModelConfig, section: str = "train
       section: the section of the config that the number of rows comes from, for the error.
     """
     train, shape = config.train, config.mesh
+    _check_counts(config, section)
     try:
         mesh = make_mesh(shape.data, shape.fsdp, shape.tensor, _devices(shape.cpu_devices))
         check_backend(architecture.attention, architecture.dtype, mesh.devices.flat[0].platform)
@@ -110,6 +111,18 @@ def mesh_of(config: ConfigDict, architecture: ModelConfig, section: str = "train
             f"{train.accumulate}); set it to a multiple of {parts}"
         )
     return mesh
+
+
+def _check_counts(config: ConfigDict, section: str) -> None:
+    counts = {
+        section: (config.train, ("steps", "batch", "accumulate")),
+        "watch": (config.watch, ("log_steps", "eval_steps", "eval_rows")),
+        "checkpoint": (config.checkpoint, ("steps", "keep")),
+    }
+    for name, (values, keys) in counts.items():
+        for key in keys:
+            if values[key] < 1:
+                raise InputError(f"config.{name}.{key} is {values[key]}; it must be at least 1")
 
 
 def _devices(on_cpu: int) -> list[Any]:

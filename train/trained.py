@@ -43,6 +43,8 @@ def read_config(workdir: str | os.PathLike, stage: str = "base") -> ConfigDict:
       InputError: there is no such run, or the stage has not begun in it.
     """
     workdir = pathlib.Path(workdir)
+    if not stage:
+        raise InputError("no stage is named to read a model from: give one, such as base")
     if not workdir.is_dir():
         raise InputError(
             f"there is no run at {workdir}: give --workdir the folder that train.main made, such "

@@ -8,6 +8,8 @@ from typing import Any
 
 from tqdm import tqdm
 
+from data.run_folder import write_atomically
+
 # Recorded and not shown, so that a line can be read: what explains a run that goes wrong.
 _UNSHOWN = frozenset(
     (
@@ -53,7 +55,7 @@ class Watch:
         self._path = folder / "metrics.jsonl"
         # A run without a checkpoint begins anew, and evaluates before its first step again.
         kept = [line for line in records(self._path) if start and line["step"] <= start]
-        self._path.write_text("".join(json.dumps(line) + "\n" for line in kept))
+        write_atomically(self._path, "".join(json.dumps(line) + "\n" for line in kept))
         self._file = self._path.open("a")
         self._events = SummaryWriter(str(folder / "events"), purge_step=start + 1)
         self._bar = None

@@ -4,12 +4,15 @@ A file's questions are divided by a hash of their text: a tenth is for measuring
 questions are always on one side.
 """
 
+import collections
 import re
+import sys
 from collections.abc import Callable
 
 import xxhash
 
 from data import sources
+from data.encoding import well_formed
 from data.errors import InputError
 from data.world.chat.setting import user
 from rl.environments import answers
@@ -72,7 +75,8 @@ def _halves(path: str, final: Callable[[object], str | None]) -> dict[bool, list
       InputError: the file cannot be read, a row has no question or answer, or a half is empty.
     """
     halves: dict[bool, list[Row]] = {False: [], True: []}
-    for name, record in sources.records(path):
+    unread = collections.Counter()
+    for name, record in sources.records(path, unread):
         question, answer = record.get("question"), final(record.get("answer"))
         if not isinstance(question, str) or not question.strip() or answer is None:
             raise InputError(
@@ -80,9 +84,12 @@ def _halves(path: str, final: Callable[[object], str | None]) -> dict[bool, list
                 "and a number or text under 'answer' (in GSM8K, one that ends in #### and a whole "
                 "number)"
             )
+        question, answer = well_formed(question), well_formed(answer)
         halves[sources.is_held_out(question, _HELD_OUT)].append((question, answer))
         if len(halves[False]) > _MOST:
             raise InputError(f"{path} has more than {_MOST:,} questions: give a smaller file")
+    for why, count in unread.items():
+        print(f"{path}: {count} left out, {why}", file=sys.stderr)
     if not halves[False] or not halves[True]:
         raise InputError(
             f"{path} has too few questions to keep a tenth for measuring: give a larger file"

@@ -415,6 +415,12 @@ class ParseTest(parameterized.TestCase):
         [result] = self.parsed("Well.\n" + text)["tool_calls"]
         self.assertRegex(result["error"], sentence)
 
+    def test_half_characters_of_a_call_are_repaired(self):
+        text = r'<tool_call>{"name": "f", "arguments": {"a\ud800": ["\udfff"]}}</tool_call>'
+        [call] = self.parsed(text)["tool_calls"]
+        self.assertEqual(call["function"]["arguments"], {"a\ufffd": ["\ufffd"]})
+        json.dumps(call, ensure_ascii=False).encode()
+
     def test_any_order_of_control_tokens(self):
         draw = random.Random(0)
         names = [*CONTROL, "<|image|>", "x", "\n", '{"name": "f"}']

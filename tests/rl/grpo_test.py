@@ -14,7 +14,7 @@ import numpy as np
 from absl.testing import absltest
 
 from data.errors import InputError
-from rl import grpo
+from rl import grpo, stage
 from rl.environments.environment import Verdict
 from rl.practice import Practice
 from tests.rl import killed, toy
@@ -159,6 +159,25 @@ class GrpoTest(absltest.TestCase):
         config.rl.levels = (2, 4)
         with self.assertRaisesRegex(InputError, "config.rl.levels has 4; those of toy are 1 to 3"):
             toy.practise(self.made, config, grpo.make_method, toy.first_token_below(64))
+
+    def test_settings_that_cannot_be_are_refused(self):
+        for settings, sentence in (
+            ({"slots": 0}, "config.rl.slots is 0; it must be at least 1"),
+            ({"eval_problems": 0}, "config.rl.eval_problems is 0"),
+            ({"resample": -1}, "config.rl.resample is -1; it must be at least 0"),
+            ({"optimizer": "adam"}, "adam.* is none of adamw, muon"),
+            ({"kl_target": 0.1}, "GRPO's config.rl.kl stays as it is"),
+            ({"reward": "reward", "curriculum": True}, "config.rl.curriculum goes by answers"),
+        ):
+            config = toy.config()
+            for name, value in settings.items():
+                config.rl[name] = value
+            environment = toy.environment()
+            with (
+                self.assertRaisesRegex(InputError, sentence),
+                mock.patch.object(stage.named, "environment", lambda *_, e=environment: e),
+            ):
+                grpo.run(config, str(self.made))
 
     def test_one_answer_to_a_problem_is_refused(self):
         config = toy.config()

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from absl.testing import absltest
 
+from data.errors import InputError
 from model.parameters import count, parameters
 from model.sharding import make_mesh
 from rl import kl, policy, ppo
@@ -130,6 +131,14 @@ class PrepareTest(absltest.TestCase):
         head = {name: jnp.zeros(param.shape) for name, param in declarations[policy.VALUE].items()}
         hidden = jnp.ones((2, 3, architecture.width))
         self.assertEqual(policy.values({policy.VALUE: head}, hidden).tolist(), [[0.0] * 3] * 2)
+
+
+class SettingsTest(absltest.TestCase):
+    def test_nothing_is_adapted_from_zero(self):
+        config = toy.config()
+        config.rl.kl, config.rl.kl_target = 0.0, 0.1
+        with self.assertRaisesRegex(InputError, "config.rl.kl, which is adapted.*is 0.0"):
+            ppo.run(config, "nowhere")
 
 
 class KilledTest(absltest.TestCase):

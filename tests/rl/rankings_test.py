@@ -55,6 +55,14 @@ class RankingsTest(absltest.TestCase):
         report = json.loads((self.folder / "report.json").read_text())
         self.assertLess(report["rankings/train_gold_mean"], 1.0)
 
+    def test_a_folder_of_something_else_is_left_alone(self):
+        folder = self.folder / "rankings"
+        folder.mkdir(exist_ok=True)
+        (folder / "DONE").unlink(missing_ok=True)
+        (folder / "mine.txt").touch()
+        with self.assertRaisesRegex(InputError, "holds no finished rankings"):
+            rankings.run(self.config, str(self.folder))
+
     def test_a_single_answer_cannot_be_ranked(self):
         self.config.rankings.written = 1
         with self.assertRaisesRegex(InputError, "at least two in all"):

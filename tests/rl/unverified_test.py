@@ -45,14 +45,16 @@ class FeedbackTest(absltest.TestCase):
 
         def score(answers):
             seen.extend(answers)
-            return np.array([5.0, 9.0])
+            return np.array([5.0, 9.0, 9.0])
 
-        rewards = feedback.scored(score, own, 4.0)
-        found = rewards([None] * 2, [turn([7, 8]), turn([9], "length")])
-        self.assertEqual([one.reward for one in found], [3.0, -4.0])
-        self.assertEqual(found[1].why, "not ended (length)")
+        rewards = feedback.scored(score, own, 4.0, end=8)
+        # The last stops at another token than that which ends a turn.
+        found = rewards([None] * 3, [turn([7, 8]), turn([9], "length"), turn([7, 3])])
+        self.assertEqual([one.reward for one in found], [3.0, -4.0, -4.0])
+        self.assertEqual(found[1].why, "not ended as a turn is (length)")
         # In tokens, as they were written.
-        self.assertEqual([(list(p), list(a)) for p, a in seen], [([1, 2], [7, 8]), ([1, 2], [9])])
+        self.assertEqual([list(p) for p, _ in seen], [[1, 2]] * 3)
+        self.assertEqual([list(a) for _, a in seen], [[7, 8], [9], [7, 3]])
 
     def test_equal_answers_give_no_scale(self):
         with self.assertRaisesRegex(InputError, "all 3 answers of the start have the gold 2.000"):

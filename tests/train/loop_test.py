@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import re
 import signal
 import tempfile
 
@@ -17,7 +18,7 @@ from data.errors import InputError
 from model.parameters import Param
 from model.sharding import make_mesh
 from train import loop, state, watch
-from train.checkpoints import Checkpoints
+from train.checkpoints import Checkpoints, read_newest
 from train.optimizer import optimizer
 
 DECLARATIONS = {
@@ -119,7 +120,7 @@ class LoopTest(absltest.TestCase):
                     if number == moment:
                         os.kill(os.getpid(), signal.SIGTERM)
 
-                with self.assertRaises(loop.Stopped) if moment < 11 else self.subTest():
+                with self.assertRaises(loop.Stopped):
                     self.train(folder, on_batch=stop)
                 resumed, figures = self.train(folder)
                 self.assertEqual(bits(resumed), bits(whole))
@@ -204,6 +205,36 @@ class LoopTest(absltest.TestCase):
         self.assertEqual(bits(ended[0][0]), bits(ended[1][0]))
         lines = watch.records(folder / "metrics.jsonl")
         self.assertEqual([x["step"] for x in lines if "val_loss" in x], [0, 6, 12])
+
+    def test_a_signal_while_the_last_evaluation_runs_is_heard(self):
+        folder = self.folder()
+
+        def evaluate(current, final):
+            if final:
+                os.kill(os.getpid(), signal.SIGTERM)
+            return {"val_loss": 1.0}
+
+        stopping = dataclasses.replace(plan(self.mesh), evaluate=evaluate)
+        with self.assertRaises(loop.Stopped):
+            loop.run(stopping, folder, self.mesh, CONFIG)
+        resumed, _ = self.train(folder)
+        self.assertEqual(int(resumed.step), TRAIN.steps)
+
+    def test_samples_of_steps_that_are_taken_again_stand_there_once(self):
+        folder = self.folder()
+
+        def stop(number):
+            if number == 7:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+        with self.assertRaises(loop.Stopped):
+            self.train(folder, on_batch=stop)
+        with (folder / "samples.txt").open("a") as file:  # killed before it was saved
+            file.write("=== step 12\nof before\n")
+        self.train(folder)
+        samples = (folder / "samples.txt").read_text()
+        self.assertEqual(re.findall("=== step (.*)", samples), ["6", "12"])
+        self.assertNotIn("of before", samples)
 
     def test_signals_get_their_old_handlers_back(self):
         before = signal.getsignal(signal.SIGINT)
@@ -292,6 +323,34 @@ class CheckpointsTest(absltest.TestCase):
         (self.folder / "seals" / "2.json").unlink()
         restored, _ = self.restore()
         self.assertEqual(bits(restored), bits(self.state(1)))
+        left = [path.name for path in (self.folder / "checkpoints").iterdir()]
+        self.assertEqual(left, ["1"])  # it takes no room either
+
+    def test_a_seal_that_cannot_be_read(self):
+        for content in ("", "[1, 2", "7"):
+            with self.subTest(content=content):
+                self.save(1, 2)
+                (self.folder / "seals" / "2.json").write_text(content)
+                like = {"params": self.layout.params}
+                with self.assertLogs(level="WARNING"):
+                    self.assertEqual(read_newest(str(self.folder), like)[0], 1)
+                with self.assertLogs(level="WARNING") as logs:
+                    restored, _ = self.restore()
+                self.assertIn("its seal cannot be read", logs.output[0])
+                self.assertEqual(bits(restored), bits(self.state(1)))
+
+    def test_the_one_before_stays_until_the_newest_is_sealed(self):
+        with Checkpoints(str(self.folder), keep=1) as saves:
+            for step in (1, 2):
+                saves.save(step, self.state(step), {"batches": step})
+        (self.folder / "seals" / "2.json").unlink()  # killed between the two
+        restored, _ = self.restore()
+        self.assertEqual(bits(restored), bits(self.state(1)))
+
+    def test_a_file_in_the_folders_place(self):
+        (self.folder / "seals").touch()
+        with self.assertRaisesRegex(InputError, "there is a file in its place"):
+            self.restore()
 
     def test_all_damaged_is_an_error_and_not_a_fresh_start(self):
         self.save(1)

@@ -222,6 +222,8 @@ class BadInputTest(parameterized.TestCase):
         ("heads", ["--config.model.heads=3", "--config.model.kv_heads=2"], "multiple of"),
         ("family", ["--config.model.family=gpt9"], "gpt9.*qwen3"),
         ("attention", ["--config.model.attention=cudnn"], "cudnn.*GPU.*CPU"),
+        ("counts", ["--config.watch.log_steps=0"], "config.watch.log_steps is 0.*at least 1"),
+        ("no_stage", ["--config.stages=('data.errors',)"], "data.errors.*which is no stage"),
         ("stage", ["--config.stages=('train.nothing',)"], "train.nothing"),
         ("argument", ["configs/laptop.py"], "unexpected argument"),
     )

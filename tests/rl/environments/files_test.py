@@ -62,6 +62,12 @@ class FilesTest(parameterized.TestCase):
         with self.assertRaisesRegex(InputError, "rows.jsonl#.* is no question with an answer"):
             files.json_lines(self.written([row]))
 
+    def test_half_characters_are_repaired(self):
+        rows = [{"question": f"{n}\ud800?", "answer": "\udfff"} for n in range(60)]
+        problem = files.json_lines(self.written(rows)).problem(0, 1)
+        self.assertRegex(problem.messages[0]["content"], "\ufffd")
+        self.assertEqual(problem.answer, "\ufffd")
+
     def test_an_answer_of_gsm8k_without_a_number(self):
         with self.assertRaisesRegex(InputError, "#### and a whole number"):
             files.gsm8k(self.written([{"question": "a?", "answer": "5"}]))
