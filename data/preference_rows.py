@@ -101,7 +101,10 @@ def open_preferences(
         InputError: a source cannot be read, or there is no ranking in the split.
     """
     found = []
-    for ranking in preferences.of_split(spec, workdir, split, fraction, counts):
+    # A file is read for each split anew, and what no split can use is counted the first time.
+    once = spec == preferences.RANKINGS or split == preferences.SPLITS[0]
+    unusable = counts if once else collections.Counter()
+    for ranking in preferences.of_split(spec, workdir, split, fraction, unusable):
         tokens = encoded(tokenizer, ranking, most, counts)
         if tokens is not None:
             found.append(tokens)

@@ -216,6 +216,18 @@ class RowsTest(absltest.TestCase):
         with self.assertRaisesRegex(InputError, "name that stage in config.stages"):
             preferences.files(preferences.RANKINGS, "nowhere", "train")
 
+    def test_what_no_split_can_use_is_counted_once(self):
+        folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        records = [
+            {"prompt": f"the cat {n}", "chosen": "dog", "rejected": "mat"} for n in range(40)
+        ]
+        preferences.write(folder / "a.jsonl", [*records, {"prompt": "x"}, {"ranking": 3}])
+        for split in preferences.SPLITS:
+            preference_rows.open_preferences(
+                str(folder / "a.jsonl"), "", split, 0.3, self.tokenizer, 96, self.counts
+            )
+        self.assertEqual(self.counts.total(), 2)
+
     def test_no_prompt_is_on_both_sides(self):
         folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
         records = [
