@@ -3,20 +3,20 @@ preferences, problems of school mathematics.
 
     python -m train.main --config=configs/real.py:FOLDER
 
-FOLDER (texts, where none is named) has wikitext2/train.txt.gz and valid.txt.gz, text in tinystories/
-and books/,
-llamafactory_demo/alpaca_en_demo.json.gz, oasst_en100/en_100_tree.jsonl.gz, dolly_sample/,
-instruction_1100/instruction-data.json.gz, gsm8k/train.jsonl.gz and webgpt_comparisons/. Any other
-files: --config.data.source, --config.sft.sources, --config.reward.sources, --config.rl.environment.
+FOLDER (texts, where none is named) has wikitext2/train.txt.gz and valid.txt.gz, text in
+tinystories/ and books/, llamafactory_demo/alpaca_en_demo.json.gz, oasst_en100/en_100_tree.jsonl.gz,
+dolly_sample/, instruction_1100/instruction-data.json.gz, gsm8k/train.jsonl.gz and
+webgpt_comparisons/. Any other files: --config.data.source, --config.sft.sources,
+--config.reward.sources, --config.rl.environment.
 
 Run once, on two cores (an AMD EPYC without AVX-512) that other programs used, too: 3.3M tokens of
 text in 47 minutes, 3.816 nats a token and 1.676 bits a byte on WikiText-2's validation text; 300
-steps of fine-tuning in 8 minutes, 2.832 nats on held-out conversations (1,701 records dropped and 11
-conversations cut short, each counted with its reason in chat_data/counts.json); the reward model in
-9 minutes, which orders 0.74 of 194 held-out pairs as people did (0.67 to 0.79), and of those from
-WebGPT alone 0.70 of 117 (0.61 to 0.78). Practice, 20 steps in 6 minutes: of the likeliest answers to
-128 held-out problems 2 were right before and 1 after, and in the place of some 60 problems that leave
-no room in the context came others.
+steps of fine-tuning in 8 minutes, 2.832 nats on held-out conversations (1,701 records dropped and
+11 conversations cut short, each counted with its reason in chat_data/counts.json); the reward model
+in 9 minutes, which orders 0.74 of 194 held-out pairs as people did (0.67 to 0.79), and of those
+from WebGPT alone 0.70 of 117 (0.61 to 0.78). Practice, 20 steps in 6 minutes: of the likeliest
+answers to 128 held-out problems 2 were right before and 1 after, and in the place of some 60
+problems that leave no room in the context came others.
 
 A model of this size solves no problem of GSM8K by chance, so that practice on them is not expected
 to teach it anything: it shows the stage on real problems.
