@@ -21,6 +21,8 @@ from data.errors import InputError
 
 END_OF_TEXT = "<|endoftext|>"
 # What other families call it.
+# Numbers of tokens that no token has.
+_MOST_GAPS = 1 << 16
 _ENDS_OF_TEXT = (END_OF_TEXT, "<|end_of_text|>", "</s>", "<eos>", "<|eos|>")
 
 # Published constants: GPT-2 (openai/gpt-2, encoder.py), Llama 3 and Qwen 2 (their tokenizer.json).
@@ -218,6 +220,11 @@ def _token_bytes(described: dict, library: tokenizers.Tokenizer) -> tuple[bytes,
     vocabulary = dict(library.get_vocab())
     added = {token["content"]: token["id"] for token in described["added_tokens"]}
     size = 1 + max([*vocabulary.values(), *added.values()])
+    # Rows of an embedding stand for all numbers up to the highest.
+    if size > 2 * (len(vocabulary) + len(added)) + _MOST_GAPS:
+        raise InputError(
+            f"the tokenizer has {len(vocabulary)} tokens and numbers up to {size - 1}: damaged"
+        )
     tokens = [b""] * size
     alphabet = byte_alphabet() if _is_byte_level(described) else None
     for name, number in vocabulary.items():

@@ -2,9 +2,11 @@
 
 import concurrent.futures
 import functools
+import http.client
 import json
 import os
 import pathlib
+import re
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -68,8 +70,12 @@ def server(address: str) -> Contender:
     Raises:
         InputError: that is no address.
     """
-    parts = urllib.parse.urlsplit(address)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urllib.parse.urlsplit(address)
+        is_address = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # of a port or an IPv6 address
+        is_address = False
+    if not is_address or re.search(r"\s", address):
         raise InputError(f"{address!r} is no server: give an address such as http://localhost:8000")
     root = urllib.parse.urldefrag(address).url.rstrip("/").removesuffix("/v1") + "/v1"
 
@@ -120,7 +126,7 @@ def _asked(url: str, body: dict[str, Any] | None) -> Any:
         raise InputError(
             f"{url} refuses with status {error.code} ({said or error.reason}): see its log"
         ) from error
-    except OSError as error:  # URLError, too
+    except (OSError, http.client.HTTPException) as error:  # URLError, too
         reason = getattr(error, "reason", error)
         raise InputError(f"{url} cannot be asked ({reason}): is the server running?") from error
     if len(read) > _MOST_BYTES:

@@ -218,7 +218,8 @@ def _texts(
     with _progress(task.name, len(requests)) as progress:
         for completion in _completions(engine, requests, progress.update):
             if in_turns:
-                message = parse_assistant(tokenizer, completion.tokens)
+                said = [token for token in completion.tokens if token not in stops]
+                message = parse_assistant(tokenizer, said)
                 written.append(message.get("content") or "")
             else:
                 written.append(completion.text(tokenizer))

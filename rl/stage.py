@@ -99,8 +99,8 @@ def stage_config(config: ConfigDict, base: ConfigDict) -> ConfigDict:
     """
     rl, result = config.rl, with_model(config, base.model)
     for least, names in (
-        (1, ("problems", "group", "steps", "epochs", "minibatches", "tokens", "slots")),
-        (1, ("eval_problems",)),
+        (1, ("problems", "group", "steps", "epochs", "minibatches", "tokens")),
+        (1, ("slots", "eval_problems")),
         (0, ("resample", "microbatch", "eval_steps", "eval_samples", "calls", "result_tokens")),
     ):
         for name in names:

@@ -24,12 +24,17 @@ _LAYOUT = {"whitespace_flexible": False, "item_separator": ", ", "key_separator"
 ANY_OBJECT = {"type": "object"}
 
 
+# What compiling a schema costs grows with these, and nothing else bounds it.
+_MOST_MULTIPLE, _MOST_PARTS = 10_000, 20_000
+
+
 def json_bias(tokenizer: Tokenizer, schema: dict[str, Any]) -> Bias:
     """Allows the texts that are JSON of a schema, and then the end of the message.
 
     Raises:
         InputError: it is no JSON schema, or one beyond what can be followed.
     """
+    _check_cost(schema)
     written = _written(schema)
     try:
         grammar = llguidance.LLMatcher.grammar_from_json_schema(written, overrides=_LAYOUT)
@@ -52,7 +57,11 @@ def call_bias(
         InputError: the parameters of a tool, or the answer, are no schema that can be followed.
     """
     begin, end = (f"<[{tokenizer.special[name]}]>" for name in (CALL, CALL_END))
-    shapes = [_call_schema(tool["function"]) for tool in tools]
+    shapes = [
+        _call_schema(tool["function"], f"#/anyOf/{n}/properties/arguments")
+        for n, tool in enumerate(tools)
+    ]
+    _check_cost([shapes, answer])
     lines = [
         f"start: calls{' | answer' if answer is not None else ''}",
         'calls: call ("\\n" call)*' if many else "calls: call",
@@ -64,14 +73,49 @@ def call_bias(
     return _bias(tokenizer, llguidance.LLMatcher.grammar_from_lark("\n".join(lines)))
 
 
-def _call_schema(function: dict[str, Any]) -> dict[str, Any]:
-    arguments = {"type": "object", **function["parameters"]}
+def _check_cost(schema: Any) -> None:
+    """
+    Raises:
+        InputError: it would take too long to compile.
+    """
+    multiple, parts, left = 1, 0, [schema]
+    while left:
+        one = left.pop()
+        parts += 1
+        if isinstance(one, dict):
+            step = one.get("multipleOf")
+            # Of several that hold at once, the grammar counts to their product.
+            multiple *= max(1, abs(step)) if type(step) is int else 1
+            left += one.values()
+        elif isinstance(one, list):
+            left += one
+        if multiple > _MOST_MULTIPLE:
+            raise _refused(f"its multipleOf come to more than {_MOST_MULTIPLE}")
+        if parts > _MOST_PARTS:
+            raise _refused(f"it has more than {_MOST_PARTS} parts")
+
+
+def _call_schema(function: dict[str, Any], place: str) -> dict[str, Any]:
+    """Of a call of a function, in a larger schema that has its arguments at `place`."""
+    arguments = _moved({"type": "object", **function["parameters"]}, place)
     return {
         "type": "object",
         "properties": {"name": {"const": function["name"]}, "arguments": arguments},
         "required": ["name", "arguments"],
         "additionalProperties": False,
     }
+
+
+def _moved(schema: Any, place: str) -> Any:
+    """With what refers to parts of itself as it must where it stands at `place` of another."""
+    if isinstance(schema, list):
+        return [_moved(one, place) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    moved = {name: _moved(value, place) for name, value in schema.items()}
+    if isinstance(schema.get("$ref"), str) and schema["$ref"].startswith("#"):
+        moved["$ref"] = place + schema["$ref"][1:]
+    return moved
 
 
 def _with_layout(schema: dict[str, Any]) -> str:

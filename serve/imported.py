@@ -57,7 +57,7 @@ def import_hf(
         raise InputError(f"{folder} exists already: give another --workdir, or move it away")
     sizes = read_sizes(model)
     described = _tokenizer_json(source / "tokenizer.json", add_control_tokens)
-    tokenizer = _loaded(described)
+    tokenizer = _loaded(described, source / "tokenizer.json")
     rows = sizes["vocab_size"]
     if add_control_tokens:
         sizes["vocab_size"] = max(rows, padded_vocab_size(tokenizer.vocab_size))
@@ -92,7 +92,8 @@ def read_hf(model: str) -> tuple[dict[str, Any], ModelConfig, Tokenizer]:
       InputError: as `import_hf`.
     """
     source, sizes = pathlib.Path(model), read_sizes(model)
-    tokenizer = _loaded(_tokenizer_json(source / "tokenizer.json", add_control_tokens=False))
+    described = _tokenizer_json(source / "tokenizer.json", add_control_tokens=False)
+    tokenizer = _loaded(described, source / "tokenizer.json")
     if sizes["vocab_size"] < tokenizer.vocab_size:
         raise InputError(
             f"{source / 'config.json'} has vocab_size {sizes['vocab_size']}, but the tokenizer "
@@ -104,12 +105,17 @@ def read_hf(model: str) -> tuple[dict[str, Any], ModelConfig, Tokenizer]:
 
 
 def _read(source: pathlib.Path, architecture: ModelConfig) -> dict[str, Any]:
-    params = hugging_face.empty(architecture)
     with contextlib.ExitStack() as closing:
         reader = Reader(source, closing)
+        if architecture.layers > len(reader.names):
+            raise InputError(
+                f"{source} has {len(reader.names)} tensors, fewer than the {architecture.layers} "
+                "layers that its config.json names: they are not of one model"
+            )
         names = hugging_face.names_to_read(architecture, reader.names, str(source))
         for tensor, name in names.items():
             reader.check(name, tensor.shape)
+        params = hugging_face.empty(architecture)  # of sizes that the files have
         for tensor, name in tqdm(names.items(), desc="reading", unit="tensor", disable=None):
             array = reader.read(name)
             if not np.isfinite(array.astype(np.float32)).all():
@@ -146,11 +152,15 @@ def _tokenizer_json(path: pathlib.Path, add_control_tokens: bool) -> str:
     return library.to_str()
 
 
-def _loaded(described: str) -> Tokenizer:
+def _loaded(described: str, source: pathlib.Path) -> Tokenizer:
+    """The tokenizer of such text, which stems from the file `source`."""
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "tokenizer.json"
         path.write_text(described, encoding="utf-8", newline="")
-        return Tokenizer.load(path)
+        try:
+            return Tokenizer.load(path)
+        except InputError as error:
+            raise InputError(str(error).replace(str(path), str(source))) from error
 
 
 def _take_tokenizer(described: str, folder: pathlib.Path, tokenizer: Tokenizer) -> None:

@@ -44,7 +44,15 @@ def load(
 
     Args:
       weights: of WEIGHTS; "int8" as model.quantize makes them.
+
+    Raises:
+      InputError: as train.trained.load, or the stage is a reward model, which writes no text.
     """
+    reward = read_config(workdir, stage).get("reward")
+    if reward and reward["name"] == stage:
+        raise InputError(
+            f"the stage {stage!r} of {workdir} is a reward model and writes no text: name another"
+        )
     mesh = decoding_mesh() if mesh is None else mesh
     return _with_weights(trained.load(workdir, stage, mesh), mesh, weights)
 

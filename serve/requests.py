@@ -92,7 +92,9 @@ class Stops:
     def __init__(self, stop: Iterable[str | int], tokenizer: Tokenizer) -> None:
         stop = tuple(stop)
         self.ids = [x for x in stop if not isinstance(x, str)]
-        self._strings = [(x.encode("utf-8"), x) for x in stop if isinstance(x, str)]
+        # A lone surrogate, which JSON can name, is in no text and is never found.
+        strings = [x for x in stop if isinstance(x, str)]
+        self._strings = [(x.encode("utf-8", "surrogatepass"), x) for x in strings]
         self._kept = max((len(x) for x, _ in self._strings), default=1) - 1
         self._tail = b""
         self._tokenizer = tokenizer

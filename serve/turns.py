@@ -42,12 +42,14 @@ class Bounds:
         tokens: tokens written at a time, until <|im_end|>.
         total_tokens: tokens of the turn in all, those of tools included.
         result_tokens: tokens of what one call returns; the rest is cut off.
+        written: tokens that the model writes in the whole turn; None: as many as the others allow.
     """
 
     calls: int = 4
     tokens: int = 1024
     total_tokens: int = 2048
     result_tokens: int = 256
+    written: int | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -296,7 +298,7 @@ class Turns:
         context = np.concatenate([trajectory.prompt, np.asarray(trajectory.tokens, np.int32)])
         request = Request(
             prompt=context,
-            max_tokens=min(self._bounds_of(turn).tokens, self._left(turn)),
+            max_tokens=min(self._bounds_of(turn).tokens, self._left(turn), self._to_write(turn)),
             temperature=opening.temperature,
             top_k=opening.top_k,
             top_p=opening.top_p,
@@ -317,6 +319,10 @@ class Turns:
 
     def _left(self, turn: Turn) -> int:
         return self._bounds_of(turn).total_tokens - len(turn.trajectory.tokens)
+
+    def _to_write(self, turn: Turn) -> int:
+        most = self._bounds_of(turn).written
+        return self._left(turn) if most is None else most - sum(turn.trajectory.mask)
 
     def _pieces(self, turn: Turn) -> list[Event]:
         """The text of the tokens that have come since the last look."""
@@ -382,7 +388,8 @@ class Turns:
         turn.results = []
         ids = tool_response_ids(self._tokenizer, *texts)
         context = len(trajectory.prompt) + len(trajectory.tokens) + len(ids)
-        if self._left(turn) <= len(ids) or context >= self._engine.length:
+        room = self._left(turn) > len(ids) and context < self._engine.length
+        if not room or self._to_write(turn) < 1:
             trajectory.finish_reason = "length"
         else:
             trajectory.append(ids)

@@ -57,7 +57,13 @@ def read_config(workdir: str | os.PathLike, stage: str = "base") -> ConfigDict:
             f"the stage {stage!r} of {workdir} has not been trained (trained: "
             f"{', '.join(begun) or 'none'}): run train.main on it first"
         )
-    return ConfigDict(json.loads(path.read_text(encoding="utf-8")))
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is damaged ({error}): restore it from a copy") from error
+    if not isinstance(found, dict):
+        raise InputError(f"{path} is damaged (no object of JSON): restore it from a copy")
+    return ConfigDict(found)
 
 
 def load(

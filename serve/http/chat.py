@@ -195,7 +195,7 @@ def _bounds(site: Site, body: dict[str, Any], room: int, length: int, with_tools
         most = min(most, fields.integer(body, name, most, 1, 2**31 - 1))
     result = min(_RESULT_TOKENS, max(1, length // 2))
     total = most + _CALLS * result if with_tools else most
-    return Bounds(_CALLS, most, total, result)
+    return Bounds(_CALLS, most, total, result, written=most)
 
 
 def _steering(

@@ -110,7 +110,7 @@ def _read(site: Site, served: Served, body: dict[str, Any]) -> _Asked:
         if body.get(name) not in (None, "", 1, body.get("n")):
             raise invalid(name, f"'{name}' is not supported by this server.", "unsupported_value")
     asked = _Asked(
-        prompts=_prompts(served, body),
+        prompts=_prompts(served, body, site.limits.choices),
         n=fields.integer(body, "n", 1, 1, site.limits.choices),
         max_tokens=min(limit, fields.integer(body, "max_tokens", _MAX_TOKENS, 0, 2**31 - 1)),
         echo=fields.boolean(body, "echo"),
@@ -131,7 +131,7 @@ def _read(site: Site, served: Served, body: dict[str, Any]) -> _Asked:
     return asked
 
 
-def _prompts(served: Served, body: dict[str, Any]) -> list[np.ndarray]:
+def _prompts(served: Served, body: dict[str, Any], most: int) -> list[np.ndarray]:
     value = body.get("prompt")
     if value is None:
         return [np.asarray([served.tokenizer.end_of_text], np.int32)]
@@ -141,6 +141,8 @@ def _prompts(served: Served, body: dict[str, Any]) -> list[np.ndarray]:
         raise invalid(
             "prompt", "'prompt' must be a string, a list of token ids or a list of those."
         )
+    if len(value) > most:  # before any is encoded
+        raise invalid("prompt", f"A request may ask for {most} texts at most.")
     found = []
     for prompt in value:
         if isinstance(prompt, str):

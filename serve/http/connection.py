@@ -15,6 +15,8 @@ from serve.http.errors import ApiError
 from serve.http.limits import Limits
 
 _CLOSE = {"Connection": "close"}
+# Of requests that come before the one at hand is answered.
+_MOST_EARLY_BYTES = 1 << 16
 
 
 class ClientGone(Exception):
@@ -166,6 +168,13 @@ def protocol(limits: Limits) -> type[H11Protocol]:
 
         def data_received(self, data: bytes) -> None:
             super().data_received(data)
+            if self.cycle is not None and not self.cycle.response_complete:
+                # uvicorn stops reading at what comes before the answer is out, and would not see
+                # that the client has gone.
+                if len(self.conn.trailing_data[0]) > _MOST_EARLY_BYTES:
+                    self.transport.close()
+                elif not self.cycle.more_body:
+                    self.flow.resume_reading()
             self._watch()
 
         def connection_lost(self, error: Exception | None) -> None:

@@ -32,7 +32,7 @@ async def label(site: Site, body: dict[str, Any], reply: Reply) -> None:
     """
     if site.labels is None:
         raise ApiError(403, "This server writes no labels (see --labels).", "no_labels")
-    name, line = _line(body)
+    name, line = await asyncio.to_thread(_line, body)
     try:
         lines = await asyncio.to_thread(site.labels.append, name, line)
     except InputError as error:

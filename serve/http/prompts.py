@@ -1,5 +1,7 @@
 """What clients send for the model to read, as tokens. Names of control tokens in it are text."""
 
+import functools
+import itertools
 from typing import Any
 
 import numpy as np
@@ -28,6 +30,7 @@ def text_ids(served: Served, text: str, param: str) -> np.ndarray:
     return np.asarray(ids, np.int32)
 
 
+@functools.lru_cache(maxsize=8)
 def longest_token(tokenizer: Tokenizer) -> int:
     """Bytes of it, and so at most as many characters."""
     return max(map(len, tokenizer.tokens))
@@ -81,8 +84,13 @@ def conversation_ids(served: Served, found: dict[str, Any]) -> np.ndarray:
     """Ids [P] int32 that end where the assistant's turn begins.
 
     Raises:
-        ApiError: the model is not one for conversations.
+        ApiError: the model is not one for conversations, or they cannot fit its context, which for
+            the longest is known without encoding them.
     """
+    characters = sum(len(message["content"]) for message in found["messages"])
+    least, length = characters // longest_token(served.tokenizer), served.engine.length
+    if least >= length:
+        raise too_long("messages", f"at least {least}", length)
     try:
         return prompt_ids(served.tokenizer, found["messages"], found.get("tools", ()))
     except InputError as error:
@@ -99,22 +107,21 @@ def _of_today(message: Any) -> Any:
 def _in_order_of_calls(messages: list[Any]) -> list[Any]:
     """Results of tools in the order of the calls that they answer, which is how the template tells
     which belongs to which; a client may send them in any."""
-    ordered, places, before = [], {}, None
-    for message in messages:
-        role = message.get("role") if isinstance(message, dict) else None
-        if role != "tool":
-            calls = message.get("tool_calls") if role == "assistant" else None
+    ordered, places = [], {}
+    for is_result, group in itertools.groupby(messages, lambda message: _role(message) == "tool"):
+        group = list(group)
+        if is_result:
+            group.sort(key=lambda result: places.get(str(result.get("tool_call_id")), 0))
+        else:
+            calls = group[-1].get("tool_calls") if _role(group[-1]) == "assistant" else None
             ids = [call.get("id") if isinstance(call, dict) else None for call in _listed(calls)]
             places = {name: n for n, name in enumerate(ids) if isinstance(name, str)}
-            ordered.append([message])
-        elif before == "tool":
-            ordered[-1].append(message)
-        else:
-            ordered.append([message])
-        if role == "tool":
-            ordered[-1].sort(key=lambda result: places.get(str(result.get("tool_call_id")), 0))
-        before = role
-    return [message for group in ordered for message in group]
+        ordered += group
+    return ordered
+
+
+def _role(message: Any) -> Any:
+    return message.get("role") if isinstance(message, dict) else None
 
 
 def _listed(value: Any) -> list[Any]:

@@ -123,7 +123,10 @@ class ContendersTest(_WithServer):
                 contenders.server(f"{self.address}#{model}").answer(prompts, Sampling())
         with self.assertRaisesRegex(InputError, "cannot be asked .* is the server running"):
             contenders.server("http://127.0.0.1:9").answer(prompts, Sampling())
-        for address in ("file:///etc/passwd", "localhost:8000", "http://"):
+        for address in (
+            *("file:///etc/passwd", "localhost:8000", "http://", "http://[::1"),
+            *("http://localhost:abc", "http://exa mple.com"),
+        ):
             with self.assertRaisesRegex(InputError, "is no server"):
                 contenders.server(address)
 

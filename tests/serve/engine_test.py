@@ -259,6 +259,10 @@ class EndingTest(parameterized.TestCase):
             self.assertEqual((completion.finish_reason, completion.stopped_by), ("stop", stop))
             self.assertEqual(completion.text(tokenizer), before.decode("utf-8", "replace"))
 
+    def test_a_stop_that_is_in_no_text(self):
+        [found] = shared().generate([Request(self.prompt, 5, stop=("\ud800",))])
+        self.assertLen(found.tokens, 5)
+
     def test_max_tokens(self):
         for count in (1, 2, 3, 4, 5, 19):
             found = self.stopped(max_tokens=count)

@@ -86,10 +86,29 @@ class SchemaTest(parameterized.TestCase):
         ({"$ref": "https://example.com/schema"},),
         ({"type": "string", "pattern": "("},),
         ({"allOf": [{"type": "string"}, {"type": "integer"}]},),
+        # What would take minutes and gigabytes to compile.
+        ({"type": "integer", "multipleOf": 10_000_019},),
+        ({"allOf": [{"type": "integer", "multipleOf": n} for n in (97, 101, 103)]},),
+        ({"enum": [*range(30_000)]},),
     )
     def test_what_cannot_be_followed_is_refused(self, schema):
         with self.assertRaisesRegex(InputError, "the schema cannot be followed"):
             grammar.json_bias(small_model.tokenizer(), schema)
+
+    def test_parameters_may_refer_to_parts_of_themselves(self):
+        tokenizer = small_model.tokenizer()
+        days = {
+            "type": "object",
+            "properties": {"days": {"$ref": "#/$defs/Days"}},
+            "required": ["days"],
+            "additionalProperties": False,
+            "$defs": {"Days": {"enum": [1, 2]}},
+        }
+        tools = [*TOOLS, {"type": "function", "function": {"name": "f", "parameters": days}}]
+        bias = grammar.call_bias(tokenizer, tools[2:], many=False)
+        [call] = parse_assistant(tokenizer, written(bias, 0, 1000))["tool_calls"]
+        self.assertIn(call["function"]["arguments"], ({"days": 1}, {"days": 2}))
+        grammar.call_bias(tokenizer, tools, many=True)
 
     def test_another_message_begins_anew(self):
         tokenizer = small_model.tokenizer()

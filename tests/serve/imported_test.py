@@ -129,6 +129,23 @@ class ImportTest(parameterized.TestCase):
         refused("model.norm.weight with numbers that are not finite")
         self.rewrite(lambda tensors: tensors.update({"model.norm.weight": np.ones(64, np.int32)}))
         refused("model.norm.weight in I32; weights are read in F64")
+        described = (self.model / "config.json").read_text()
+        for name, sentence in (
+            ("num_hidden_layers", "fewer than the 2000000000 layers"),
+            ("hidden_size", "2000000000"),
+        ):
+            huge = json.loads(described) | {name: 2_000_000_000}
+            (self.model / "config.json").write_text(json.dumps(huge))
+            refused(sentence)
+        (self.model / "config.json").write_text(described)
+        tokens = (self.model / "tokenizer.json").read_text()
+        (self.model / "tokenizer.json").write_text("")
+        refused(f"{self.model}/tokenizer.json is not a tokenizer.json")
+        numbered = json.loads(tokens)
+        numbered["added_tokens"][0]["id"] = 4_000_000_000
+        (self.model / "tokenizer.json").write_text(json.dumps(numbered))
+        refused("numbers up to 4000000000")
+        (self.model / "tokenizer.json").write_text(tokens)
         (self.model / INDEX).write_text(json.dumps({"weight_map": {"x": "../secret"}}))
         refused("names files that are not in its folder")
         (self.model / INDEX).write_text("[")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import socket
 import threading
 import unittest
 
@@ -9,6 +10,7 @@ import openai
 from absl.testing import absltest
 
 from data.conversations import END
+from serve.http.prompts import conversation
 from serve.tools.tool import Tool
 from tests.serve.http.live import MODEL, Slow, live
 from tests.serve.scripted import call
@@ -51,6 +53,13 @@ def setUpModule():
 def ask(content: str, **options):
     messages = [{"role": "user", "content": content}]
     return CLIENT.chat.completions.create(model=MODEL, messages=messages, **options)
+
+
+def posted(content: str) -> bytes:
+    """A request as it goes over the wire."""
+    body = json.dumps({"messages": [{"role": "user", "content": content}]}).encode()
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}"
+    return head.encode() + b"\r\n\r\n" + body
 
 
 def streamed(content: str, **options):
@@ -170,6 +179,15 @@ class ChatTest(absltest.TestCase):
                 self.assertEqual((choice.message.content, choice.finish_reason), (content, reason))
         SERVER.until(lambda: not ENGINE.busy)
 
+    def test_max_tokens_bounds_all_messages_of_a_turn(self):
+        tools = [{"type": "echo"}]
+        whole = ask("echo", tools=tools).usage.completion_tokens
+        for most in (1, whole // 2, whole - 1, whole):
+            answer = ask("echo", tools=tools, max_tokens=most)
+            self.assertLessEqual(answer.usage.completion_tokens, most)
+            reason = "stop" if most == whole else "length"
+            self.assertEqual(answer.choices[0].finish_reason, reason)
+
     def test_several_choices_and_log_probabilities(self):
         answer = ask("hello", n=3, logprobs=True)
         self.assertEqual([choice.index for choice in answer.choices], [0, 1, 2])
@@ -195,6 +213,38 @@ class ChatTest(absltest.TestCase):
                 model=MODEL, messages=[{"role": "user", "content": "long"}]
             )
         SERVER.until(lambda: SERVER.metric("texts") == 0 and not ENGINE.busy)
+
+    def test_leaving_after_a_byte_too_many(self):
+        asked = posted("long")
+        for more in (b"\r\n", b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"):
+            with self.subTest(more):
+                with socket.create_connection(("127.0.0.1", SERVER.port)) as connection:
+                    connection.sendall(asked + more)
+                    SERVER.until(lambda: SERVER.metric("texts") == 1)
+                SERVER.until(lambda: SERVER.metric("texts") == 0 and not ENGINE.busy)
+
+    def test_what_comes_early_is_answered_in_its_turn(self):
+        last = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        with socket.create_connection(("127.0.0.1", SERVER.port), timeout=30) as connection:
+            connection.sendall(2 * posted("hello") + last)
+            said = b"".join(iter(lambda: connection.recv(65536), b""))
+        self.assertEqual(said.count(b"HTTP/1.1 200"), 3)
+        self.assertEqual(said.count(b"Good day."), 2)
+
+    def test_results_of_tools_may_come_in_any_order(self):
+        calls = [
+            {"id": name, "type": "function", "function": {"name": "f", "arguments": "{}"}}
+            for name in ("a", "b")
+        ]
+        user = {"role": "user", "content": "both"}
+        asked = {"role": "assistant", "content": "", "tool_calls": calls}
+        one, two = ({"role": "tool", "tool_call_id": name, "content": name} for name in ("a", "b"))
+        orders = [
+            conversation({"messages": [user, asked, *results]}, [])["messages"]
+            for results in ((one, two), (two, one))
+        ]
+        self.assertEqual(*orders)
+        self.assertEqual([m["content"] for m in orders[0][2:]], ["a", "b"])
 
     def test_errors_are_those_of_the_api(self):
         long = "x" * 20_000

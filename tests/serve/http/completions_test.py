@@ -117,6 +117,7 @@ class CompletionsTest(absltest.TestCase):
             ("invalid_value", [10_000], {}),
             ("invalid_type", [[]], {}),
             ("invalid_value", "a", {"n": 1000}),
+            ("invalid_value", ["x" * 1000] * 1000, {}),  # their number, before any is read
             ("invalid_value", "a", {"logprobs": 21}),
             ("unsupported_value", "a", {"suffix": "b"}),
         ):
