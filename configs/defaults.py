@@ -293,8 +293,8 @@ def get_config() -> ConfigDict:
     config.rl.curriculum = False
     # Tools at hand: "python", "search". They are offered where a problem's prompt declares them.
     config.rl.tools = ()
-    # Most tokens of an answer, those that tools return included; a problem that leaves no room for
-    # so many is left out, and counted. The most calls of tools in it, and tokens that a call returns.
+    # Most tokens of an answer, those that tools return included (a problem that leaves no room for
+    # them is left out, and counted); and the most calls of tools in it, and tokens a call returns.
     config.rl.tokens = 160
     config.rl.calls = 4
     config.rl.result_tokens = 64

@@ -6,6 +6,12 @@ import os
 import sys
 from collections.abc import Iterator
 
+# Of files and folders that a user has named.
+_WRONG_PLACES = (
+    *(errno.EACCES, errno.EPERM, errno.EROFS),
+    *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST),
+)
+
 
 class InputError(ValueError):
     """A file, a setting or a place named by the user cannot be used.
@@ -19,7 +25,7 @@ class InputError(ValueError):
 def one_line_errors() -> Iterator[None]:
     """Ends the program as a command does when it cannot go on, without a traceback.
 
-    Exit status: 2 for an InputError and for a full disk, 130 for Ctrl-C, 141 (as of a program ended
+    Exit status: 2 for an InputError, a full disk and a path that cannot be used, 130 for Ctrl-C, 141 (as of a program ended
     by SIGPIPE) where whoever reads standard output has gone. Any other exception is a fault of
     the program, and shows where it is.
     """
@@ -32,9 +38,11 @@ def one_line_errors() -> Iterator[None]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            _leave(f"error: the disk is full ({error.filename}): free some room and start again", 2)
+        if error.filename is None or error.errno not in _WRONG_PLACES:
             raise
-        _leave(f"error: the disk is full ({error.filename}): free some room and start again", 2)
+        _leave(f"error: {error.filename} cannot be used ({error.strerror}): give another path", 2)
     except KeyboardInterrupt:
         _leave("interrupted", 130)
 
