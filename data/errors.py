@@ -25,8 +25,8 @@ class InputError(ValueError):
 def one_line_errors() -> Iterator[None]:
     """Ends the program as a command does when it cannot go on, without a traceback.
 
-    Exit status: 2 for an InputError, a full disk and a path that cannot be used, 130 for Ctrl-C, 141
-    (as of a program ended by SIGPIPE) where whoever reads standard output has gone. Any other
+    Exit status: 2 for an InputError, a full disk and a path that cannot be used, 130 for Ctrl-C,
+    141 (as of a program ended by SIGPIPE) where whoever reads standard output has gone. Any other
     exception is a fault of the program, and shows where it is.
     """
     try:
