@@ -69,6 +69,9 @@ class Index:
         try:
             source = json.loads((folder / "DONE").read_text(encoding="utf-8"))["source"]
             index = tantivy.Index.open(str(folder))
+            # Never written again: a reader that waits for changes would take locks in the folder
+            # even while it is being deleted.
+            index.config_reader("manual")
             analyzer = _analyzer()
             index.register_tokenizer(_ANALYZER, analyzer)
             return cls(index.schema, index.searcher(), analyzer, source)

@@ -11,6 +11,7 @@ import numpy as np
 from absl.testing import absltest, parameterized
 
 from data import conversations
+from data.encoding import Tokenizer
 from data.errors import InputError
 from model.config import ModelConfig
 from model.parameters import initialise
@@ -164,13 +165,17 @@ class RunTest(absltest.TestCase):
 
     def test_the_loaded_model_orders_answers(self):
         model = reward.RewardModel.load(self.whole)
-        tokenizer = load(self.whole, "reward").tokenizer  # as a transformer it can be read, too
+        tokenizer = Tokenizer.load(self.whole / "tokenizer")
         asked = [{"role": "user", "content": "901: what is the colour of coal?"}]
         prompt = conversations.prompt_ids(tokenizer, asked)
         end = tokenizer.special[conversations.END]
         answers = [[*tokenizer.encode(text), end] for text in ("black", "I cannot say.", "WHITE")]
         given = model.score([(prompt, answer) for answer in answers])
         self.assertEqual(np.argsort(-given).tolist(), [0, 1, 2])
+
+    def test_it_is_no_model_to_talk_to(self):
+        with self.assertRaisesRegex(InputError, "'reward' .* is a reward model and writes no text"):
+            load(self.whole, "reward")
 
     def test_killed_ends_with_the_same_bits(self):
         workdir = preference_run.copied(self.before, self.folder / "killed")
