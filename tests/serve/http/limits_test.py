@@ -196,7 +196,7 @@ class DrainTest(absltest.TestCase):
             self.assertIn(b"data: [DONE]", begun)
             stream.close()
             idle.close()
-            server.thread.join(10)
+            server.thread.join(30)
             self.assertFalse(server.thread.is_alive())
 
     def test_what_takes_too_long_is_cut_off(self):
@@ -206,7 +206,7 @@ class DrainTest(absltest.TestCase):
             stream = open_stream(server.port)
             stream.recv(4096)
             server.server.should_exit = True
-            server.thread.join(10)
+            server.thread.join(30)
             self.assertFalse(server.thread.is_alive())
             stream.close()
 
