@@ -26,7 +26,7 @@ import json
 import math
 import pathlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import jinja2.sandbox
@@ -138,9 +138,10 @@ def plain_texts(messages: Sequence[Message], tools: Sequence[dict] = ()) -> list
 def parse_assistant(tokenizer: Tokenizer, ids: Iterable[int]) -> Message:
     """The message that a model has written, from the ids after "<|im_start|>assistant\\n".
 
-    Reads to the first <|im_end|> or the end. Structure is made by control tokens alone; their names
-    written out in other tokens are text. Accepts anything: a call that cannot be used comes back
-    in `tool_calls` as {"error": sentence}, to be shown to the model as its result.
+    Reads to the first token that ends a turn or a text, or to the end. Structure is made by control
+    tokens alone; their names written out in other tokens are text. Accepts anything: a call that
+    cannot be used comes back in `tool_calls` as {"error": sentence}, to be shown to the model as
+    its result.
 
     Returns:
         An assistant message: content, and where there are any reasoning_content and tool_calls.
@@ -152,7 +153,7 @@ def parse_assistant(tokenizer: Tokenizer, ids: Iterable[int]) -> Message:
     if ids and ids[0] == control[THINK]:
         inside, ids = reasoning, ids[1:]
     for number in ids:
-        if number == control[END]:
+        if number in (control[END], tokenizer.end_of_text):
             break
         if number == control[THINK_END] and inside is reasoning:
             inside = content
@@ -192,18 +193,7 @@ def _call(text: str) -> dict:
         return {"error": "the arguments of the tool call are not a JSON object of a few levels"}
     # JSON's escapes can name half a character, which no file takes.
     function = {"name": called["name"], "arguments": arguments}
-    return {"type": "function", "function": _well_formed(function)}
-
-
-def _well_formed(value: Any) -> Any:
-    """A value of JSON with every text in it well formed."""
-    if isinstance(value, str):
-        return well_formed(value)
-    if isinstance(value, list):
-        return [_well_formed(inner) for inner in value]
-    if isinstance(value, dict):
-        return {well_formed(key): _well_formed(inner) for key, inner in value.items()}
-    return value
+    return {"type": "function", "function": _each_text(function, well_formed)}
 
 
 def checked(conversation: Any) -> dict:
@@ -338,21 +328,26 @@ def _text(
 ) -> str:
     """The template's text, control tokens' names in content broken by the mark."""
     return _template().render(
-        messages=_protected(list(messages)),
-        tools=_protected(list(tools)),
+        messages=_each_text(list(messages), _protected),
+        tools=_each_text(list(tools), _protected),
         add_generation_prompt=add_generation_prompt,
         enable_thinking=show_thinking,
     )
 
 
-def _protected(value: Any) -> Any:
-    """The same data, well-formed, with the mark inside each control token's name."""
+def _protected(text: str) -> str:
+    """The same text, well-formed, with the mark inside each control token's name."""
+    return _NAMES.sub(lambda name: name[0][0] + _MARK + name[0][1:], well_formed(text))
+
+
+def _each_text(value: Any, change: Callable[[str], str]) -> Any:
+    """Plain data with each text in it, names of fields too, as `change` makes it."""
     if isinstance(value, str):
-        return _NAMES.sub(lambda name: name[0][0] + _MARK + name[0][1:], well_formed(value))
+        return change(value)
     if isinstance(value, dict):
-        return {_protected(key): _protected(inner) for key, inner in value.items()}
+        return {_each_text(key, change): _each_text(one, change) for key, one in value.items()}
     if isinstance(value, list):
-        return [_protected(inner) for inner in value]
+        return [_each_text(one, change) for one in value]
     return value
 
 
@@ -382,6 +377,11 @@ def _encoded(tokenizer: Tokenizer, text: str) -> Rendered:
     if not tokens:
         return Rendered(np.zeros(0, np.int32), np.zeros(0, np.float32))
     return Rendered(np.concatenate(tokens), np.concatenate(mask))
+
+
+def has_chat_template(tokenizer: Tokenizer) -> bool:
+    """Whether a tokenizer has the tokens of which the chat template makes turns."""
+    return all(name in tokenizer.special for name in CONTROL)
 
 
 def _control_ids(tokenizer: Tokenizer) -> dict[str, int]:

@@ -21,9 +21,9 @@ from data.errors import InputError
 
 END_OF_TEXT = "<|endoftext|>"
 # What other families call it.
+_ENDS_OF_TEXT = (END_OF_TEXT, "<|end_of_text|>", "</s>", "<eos>", "<|eos|>")
 # Numbers of tokens that no token has.
 _MOST_GAPS = 1 << 16
-_ENDS_OF_TEXT = (END_OF_TEXT, "<|end_of_text|>", "</s>", "<eos>", "<|eos|>")
 
 # Published constants: GPT-2 (openai/gpt-2, encoder.py), Llama 3 and Qwen 2 (their tokenizer.json).
 # llama.cpp knows them by these names. Digits: in groups of any length, of up to three, one by one.
@@ -70,16 +70,25 @@ class Tokenizer:
         path = pathlib.Path(path)
         path = path / "tokenizer.json" if path.is_dir() else path
         try:
-            described = json.loads(path.read_text(encoding="utf-8"))
-            library = _without_special_tokens(described)
+            described = path.read_bytes()
         except FileNotFoundError as error:
             raise InputError(
                 f"there is no tokenizer at {path}: run the stage data.tokenizer first"
             ) from error
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        return cls.of_json(described, path, engine)
+
+    @classmethod
+    def of_json(
+        cls, content: bytes, path: str | os.PathLike, engine: str | None = None
+    ) -> "Tokenizer":
+        """As `load`, from the content of a tokenizer.json; `path` is where it stems from."""
+        try:
+            described = json.loads(content.decode("utf-8"))
+            library = _without_special_tokens(described)
         except Exception as error:  # the library raises plain Exceptions
-            raise InputError(
-                f"{path} is not a tokenizer.json that can be read ({error})"
-            ) from error
+            raise _unreadable(path, error) from error
 
         special = {
             token["content"]: token["id"]
@@ -159,6 +168,10 @@ class Tokenizer:
     def token_bytes(self, token: int) -> bytes:
         """What one id stands for; a token may be part of a character."""
         return self.tokens[token]
+
+
+def _unreadable(path: str | os.PathLike, error: Exception) -> InputError:
+    return InputError(f"{path} is not a tokenizer.json that can be read ({error})")
 
 
 def well_formed(text: str) -> str:

@@ -218,8 +218,7 @@ def _texts(
     with _progress(task.name, len(requests)) as progress:
         for completion in _completions(engine, requests, progress.update):
             if in_turns:
-                said = [token for token in completion.tokens if token not in stops]
-                message = parse_assistant(tokenizer, said)
+                message = parse_assistant(tokenizer, completion.tokens)
                 written.append(message.get("content") or "")
             else:
                 written.append(completion.text(tokenizer))

@@ -43,6 +43,7 @@ from serve.load import Trained, load
 from serve.tools.resolve import resolve as resolve_tools
 from serve.turns import Bounds
 from train.reward import RewardModel
+from train.stage import check_counts
 
 _LABELS = {
     "pass": "any is right (pass@n)",
@@ -205,9 +206,7 @@ def _checked(section: ConfigDict) -> list[int]:
     numbers = sorted(set(section.n))
     if not numbers or numbers[0] < 1:
         raise InputError("config.best_of_n.n must name numbers of answers, at least 1 each")
-    for name in ("problems", "tokens"):
-        if section[name] < 1:
-            raise InputError(f"config.best_of_n.{name} is {section[name]}; it must be at least 1")
+    check_counts(section, "best_of_n", ("problems", "tokens"))
     try:
         check_sampling(section.temperature, 0, 1.0, 0.0)
     except ValueError as error:

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -156,6 +157,7 @@ class Practice:
         problems, written = self.held_out_answers(params)
         return judged(problems, written, self.rewards)
 
+    @functools.cached_property
     def held_out_problems(self) -> tuple[list[Problem], int]:
         """The problems kept for measuring, of all levels; and how many were left out, since they
         leave no room for an answer."""
@@ -170,7 +172,7 @@ class Practice:
         """The most likely answer to each problem that is kept for measuring; or
         config.rl.eval_samples answers, by the same seeds each time. Each with its problem.
         """
-        rl, (problems, _) = self.config.rl, self.held_out_problems()
+        rl, (problems, _) = self.config.rl, self.held_out_problems
         samples = max(1, rl.eval_samples)
         numbers = [problem_seed(self.config.seed, n, True) for n in range(len(problems))]
         seeds = [rollout_seeds(self.config.seed, seed, samples) for seed in numbers]

@@ -98,14 +98,10 @@ def stage_config(config: ConfigDict, base: ConfigDict) -> ConfigDict:
         base: the resolved config of the stage to start from.
     """
     rl, result = config.rl, with_model(config, base.model)
-    for least, names in (
-        (1, ("problems", "group", "steps", "epochs", "minibatches", "tokens")),
-        (1, ("slots", "eval_problems")),
-        (0, ("resample", "microbatch", "eval_steps", "eval_samples", "calls", "result_tokens")),
-    ):
-        for name in names:
-            if rl[name] < least:
-                raise InputError(f"config.rl.{name} is {rl[name]}; it must be at least {least}")
+    some = ("problems", "group", "steps", "epochs", "minibatches", "tokens", "slots")
+    stage.check_counts(rl, "rl", (*some, "eval_problems"))
+    zero_too = ("resample", "microbatch", "eval_steps", "eval_samples", "calls", "result_tokens")
+    stage.check_counts(rl, "rl", zero_too, least=0)
     train = result.train
     train.context = base.model.context
     rows = rl.microbatch or base.train.batch // base.train.accumulate
@@ -218,7 +214,7 @@ def _evaluator(
 
     def evaluate(current: state.State, final: bool) -> dict[str, float]:
         rollouts = practice.held_out(current.params)
-        left_out = {"held_out_left_out": practice.held_out_problems()[1]}
+        left_out = {"held_out_left_out": practice.held_out_problems[1]}
         gold = judges.golds(rollouts) if judges else ()
         evaluation.keep(folder, int(current.step), rollouts, gold)
         if judges is None:

@@ -63,7 +63,7 @@ def export_hf(
         for name, document in documents.items():
             text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
             (partial / name).write_text(text, encoding="utf-8")
-        if has_chat_template(trained.tokenizer):
+        if conversations.has_chat_template(trained.tokenizer):
             # Once more: newer programs look here, older ones in tokenizer_config.json.
             shutil.copyfile(conversations.TEMPLATE, partial / "chat_template.jinja")
         shutil.copyfile(
@@ -134,14 +134,9 @@ def end_ids(tokenizer: Tokenizer, stage: str) -> list[int]:
     return both if stage == pretrain.NAME else both[::-1]
 
 
-def has_chat_template(tokenizer: Tokenizer) -> bool:
-    """Whether a tokenizer has the tokens of which the chat template makes turns."""
-    return all(name in tokenizer.special for name in conversations.CONTROL)
-
-
 def chat_template(tokenizer: Tokenizer) -> str | None:
     """The template, where the tokenizer has its tokens."""
-    if not has_chat_template(tokenizer):
+    if not conversations.has_chat_template(tokenizer):
         return None
     return conversations.TEMPLATE.read_text(encoding="utf-8")
 

@@ -5,9 +5,7 @@ Nothing in the folder is executed, and all of it is looked at before anything is
 
 import contextlib
 import dataclasses
-import json
 import pathlib
-import tempfile
 from typing import Any
 
 import jax
@@ -18,6 +16,7 @@ from tqdm import tqdm
 from data import conversations
 from data.encoding import Tokenizer
 from data.errors import InputError
+from data.json_object import read_object
 from data.run_folder import mark_done, write_atomically
 from data.tokenizer import existing, special_token
 from model.attention import fastest_backend
@@ -57,7 +56,7 @@ def import_hf(
         raise InputError(f"{folder} exists already: give another --workdir, or move it away")
     sizes = read_sizes(model)
     described = _tokenizer_json(source / "tokenizer.json", add_control_tokens)
-    tokenizer = _loaded(described, source / "tokenizer.json")
+    tokenizer = Tokenizer.of_json(described.encode("utf-8"), source / "tokenizer.json")
     rows = sizes["vocab_size"]
     if add_control_tokens:
         sizes["vocab_size"] = max(rows, padded_vocab_size(tokenizer.vocab_size))
@@ -93,7 +92,7 @@ def read_hf(model: str) -> tuple[dict[str, Any], ModelConfig, Tokenizer]:
     """
     source, sizes = pathlib.Path(model), read_sizes(model)
     described = _tokenizer_json(source / "tokenizer.json", add_control_tokens=False)
-    tokenizer = _loaded(described, source / "tokenizer.json")
+    tokenizer = Tokenizer.of_json(described.encode("utf-8"), source / "tokenizer.json")
     if sizes["vocab_size"] < tokenizer.vocab_size:
         raise InputError(
             f"{source / 'config.json'} has vocab_size {sizes['vocab_size']}, but the tokenizer "
@@ -152,17 +151,6 @@ def _tokenizer_json(path: pathlib.Path, add_control_tokens: bool) -> str:
     return library.to_str()
 
 
-def _loaded(described: str, source: pathlib.Path) -> Tokenizer:
-    """The tokenizer of such text, which stems from the file `source`."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = pathlib.Path(folder) / "tokenizer.json"
-        path.write_text(described, encoding="utf-8", newline="")
-        try:
-            return Tokenizer.load(path)
-        except InputError as error:
-            raise InputError(str(error).replace(str(path), str(source))) from error
-
-
 def _take_tokenizer(described: str, folder: pathlib.Path, tokenizer: Tokenizer) -> None:
     """Writes the tokenizer.json; a run that has one must have the same."""
     target = folder / "tokenizer.json"
@@ -179,13 +167,7 @@ def _take_tokenizer(described: str, folder: pathlib.Path, tokenizer: Tokenizer) 
 
 def _object(path: pathlib.Path) -> dict:
     _check_size(path)
-    try:
-        settings = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} is no JSON ({error})") from error
-    if not isinstance(settings, dict):
-        raise InputError(f"{path} is no JSON object")
-    return settings
+    return read_object(path)
 
 
 def _check_size(path: pathlib.Path) -> None:

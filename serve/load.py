@@ -48,8 +48,7 @@ def load(
     Raises:
       InputError: as train.trained.load, or the stage is a reward model, which writes no text.
     """
-    reward = read_config(workdir, stage).get("reward")
-    if reward and reward["name"] == stage:
+    if trained.is_reward_model(read_config(workdir, stage), stage):
         raise InputError(
             f"the stage {stage!r} of {workdir} is a reward model and writes no text: name another"
         )

@@ -344,8 +344,7 @@ class Turns:
         """Puts what the model has written into the trajectory; the message that it is."""
         completion, turn.completion = turn.completion, None
         turn.trajectory.append(completion.tokens, completion.log_probs)
-        written = [token for token in completion.tokens if token not in self._stops]
-        message = parse_assistant(self._tokenizer, written)
+        message = parse_assistant(self._tokenizer, completion.tokens)
         turn.trajectory.messages.append(message)
         return message
 

@@ -28,6 +28,7 @@ from absl import app, flags, logging
 from ml_collections import ConfigDict, config_flags
 
 from data.errors import InputError, one_line_errors
+from data.json_object import read_object
 from data.run_folder import figures_of, write_atomically
 from train import memory, progress
 from train.loop import Diverged, Stopped
@@ -119,11 +120,9 @@ def claim(config: ConfigDict, workdir: str) -> None:
     mine = json.loads(config.to_json_best_effort())
     if path.exists():
         try:
-            theirs = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise InputError(
-                f"{path} cannot be read ({error}): restore it, or give another --workdir"
-            ) from error
+            theirs = read_object(path)
+        except InputError as error:
+            raise InputError(f"{error}: restore it, or give another --workdir") from error
         differing = [
             f"{key} was {before}, now {now}"
             for key, before, now in _differences(theirs, mine)

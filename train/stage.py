@@ -97,7 +97,9 @@ def mesh_of(config: ConfigDict, architecture: ModelConfig, section: str = "train
       section: the section of the config that the number of rows comes from, for the error.
     """
     train, shape = config.train, config.mesh
-    _check_counts(config, section)
+    check_counts(config.train, section, ("steps", "batch", "accumulate"))
+    check_counts(config.watch, "watch", ("log_steps", "eval_steps", "eval_rows"))
+    check_counts(config.checkpoint, "checkpoint", ("steps", "keep"))
     try:
         mesh = make_mesh(shape.data, shape.fsdp, shape.tensor, _devices(shape.cpu_devices))
         check_backend(architecture.attention, architecture.dtype, mesh.devices.flat[0].platform)
@@ -113,16 +115,20 @@ def mesh_of(config: ConfigDict, architecture: ModelConfig, section: str = "train
     return mesh
 
 
-def _check_counts(config: ConfigDict, section: str) -> None:
-    counts = {
-        section: (config.train, ("steps", "batch", "accumulate")),
-        "watch": (config.watch, ("log_steps", "eval_steps", "eval_rows")),
-        "checkpoint": (config.checkpoint, ("steps", "keep")),
-    }
-    for name, (values, keys) in counts.items():
-        for key in keys:
-            if values[key] < 1:
-                raise InputError(f"config.{name}.{key} is {values[key]}; it must be at least 1")
+def check_counts(values: ConfigDict, section: str, keys: Sequence[str], least: int = 1) -> None:
+    """Refuses numbers below the least.
+
+    Args:
+      values: that hold the keys; section: what the user knows them as.
+
+    Raises:
+      InputError: names the key.
+    """
+    for key in keys:
+        if values[key] < least:
+            raise InputError(
+                f"config.{section}.{key} is {values[key]}; it must be at least {least}"
+            )
 
 
 def _devices(on_cpu: int) -> list[Any]:

@@ -3,10 +3,9 @@
 Only reads, so that a run can be tried while it trains.
 """
 
-import json
 import os
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -15,6 +14,7 @@ from ml_collections import ConfigDict
 
 from data.encoding import Tokenizer
 from data.errors import InputError
+from data.json_object import read_object
 from model.config import ModelConfig
 from model.parameters import parameters, shapes
 from model.sharding import shardings
@@ -58,12 +58,15 @@ def read_config(workdir: str | os.PathLike, stage: str = "base") -> ConfigDict:
             f"{', '.join(begun) or 'none'}): run train.main on it first"
         )
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} is damaged ({error}): restore it from a copy") from error
-    if not isinstance(found, dict):
-        raise InputError(f"{path} is damaged (no object of JSON): restore it from a copy")
-    return ConfigDict(found)
+        return ConfigDict(read_object(path))
+    except InputError as error:
+        raise InputError(f"{error}: restore it from a copy") from error
+
+
+def is_reward_model(config: Mapping[str, Any], stage: str) -> bool:
+    """Whether a stage with such a config is a reward model, which writes no text."""
+    reward = config.get("reward")
+    return bool(reward) and reward.get("name") == stage
 
 
 def load(

@@ -43,7 +43,7 @@ def tokens(found: Found) -> list[Part]:
             "token.</p>",
             _coloured(tokenizer, ids),
         ]
-    if all(name in tokenizer.special for name in conversations.CONTROL):
+    if conversations.has_chat_template(tokenizer):
         asked = [{"role": "user", "content": _QUESTION}]
         ids = conversations.prompt_ids(tokenizer, asked).tolist()
         shown += [

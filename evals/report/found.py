@@ -8,6 +8,7 @@ from typing import Any
 from data.run_folder import figures_of, is_done
 from data.web import funnel, layout
 from train import pretrain, watch
+from train.trained import is_reward_model
 
 FOLDER = "report"
 SAID, MACHINE = "said.jsonl", "machine.json"
@@ -88,7 +89,7 @@ def speaking(workdir: pathlib.Path) -> list[str]:
             if is_done(folder)
             and any((folder / name).exists() for name in ("samples.txt", "rollouts.jsonl"))
             and (config := _object(folder / "config.json"))
-            and config.get("reward", {}).get("name") != folder.name
+            and not is_reward_model(config, folder.name)
         ]
     )
 

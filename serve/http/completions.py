@@ -109,9 +109,10 @@ def _read(site: Site, served: Served, body: dict[str, Any]) -> _Asked:
     for name in ("suffix", "best_of"):
         if body.get(name) not in (None, "", 1, body.get("n")):
             raise invalid(name, f"'{name}' is not supported by this server.", "unsupported_value")
+    n = fields.integer(body, "n", 1, 1, site.limits.choices)
     asked = _Asked(
-        prompts=_prompts(served, body, site.limits.choices),
-        n=fields.integer(body, "n", 1, 1, site.limits.choices),
+        prompts=_prompts(served, body, n, site.limits.choices),
+        n=n,
         max_tokens=min(limit, fields.integer(body, "max_tokens", _MAX_TOKENS, 0, 2**31 - 1)),
         echo=fields.boolean(body, "echo"),
         logprobs=fields.integer(body, "logprobs", -1, 0, TOP),
@@ -124,14 +125,12 @@ def _read(site: Site, served: Served, body: dict[str, Any]) -> _Asked:
     )
     if asked.logprobs < 0:
         asked = dataclasses.replace(asked, logprobs=None)
-    if len(asked.prompts) * asked.n > site.limits.choices:
-        raise invalid("n", f"A request may ask for {site.limits.choices} texts at most.")
     for ids in asked.prompts:
         check_room(ids, length - (asked.max_tokens > 0), "prompt")
     return asked
 
 
-def _prompts(served: Served, body: dict[str, Any], most: int) -> list[np.ndarray]:
+def _prompts(served: Served, body: dict[str, Any], n: int, most: int) -> list[np.ndarray]:
     value = body.get("prompt")
     if value is None:
         return [np.asarray([served.tokenizer.end_of_text], np.int32)]
@@ -141,8 +140,8 @@ def _prompts(served: Served, body: dict[str, Any], most: int) -> list[np.ndarray
         raise invalid(
             "prompt", "'prompt' must be a string, a list of token ids or a list of those."
         )
-    if len(value) > most:  # before any is encoded
-        raise invalid("prompt", f"A request may ask for {most} texts at most.")
+    if len(value) * n > most:  # before any is encoded
+        raise invalid("n", f"A request may ask for {most} texts at most.")
     found = []
     for prompt in value:
         if isinstance(prompt, str):

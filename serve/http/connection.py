@@ -168,7 +168,7 @@ def protocol(limits: Limits) -> type[H11Protocol]:
 
         def data_received(self, data: bytes) -> None:
             super().data_received(data)
-            if self.cycle is not None and not self.cycle.response_complete:
+            if self._answering():
                 # uvicorn stops reading at what comes before the answer is out, and would not see
                 # that the client has gone.
                 if len(self.conn.trailing_data[0]) > _MOST_EARLY_BYTES:
@@ -181,10 +181,12 @@ def protocol(limits: Limits) -> type[H11Protocol]:
             super().connection_lost(error)
             self._watch(lost=True)
 
+        def _answering(self) -> bool:
+            return self.cycle is not None and not self.cycle.response_complete
+
         def _watch(self, lost: bool = False) -> None:
             """The timer runs from the first byte of a request to the end of its head."""
-            answering = self.cycle is not None and not self.cycle.response_complete
-            if lost or answering:
+            if lost or self._answering():
                 if self._timer:
                     self._timer.cancel()
                 self._timer = None
@@ -193,8 +195,7 @@ def protocol(limits: Limits) -> type[H11Protocol]:
 
         def _late(self) -> None:
             self._timer = None
-            answering = self.cycle is not None and not self.cycle.response_complete
-            if not answering and not self.transport.is_closing():
+            if not self._answering() and not self.transport.is_closing():
                 if self.conn.our_state is h11.IDLE:
                     self.conn.send(h11.ConnectionClosed())
                 self.transport.close()

@@ -5,7 +5,7 @@ import pathlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from data.conversations import CONTROL
+from data.conversations import has_chat_template
 from serve.http.connection import Reply
 from serve.http.inside import MAX_TOKENS
 from serve.http.site import Site
@@ -57,7 +57,7 @@ def _model(site: Site) -> dict[str, Any]:
     return {
         "id": site.model,
         "context": served.engine.length,
-        "chat": all(name in served.tokenizer.special for name in CONTROL),
+        "chat": has_chat_template(served.tokenizer),
         "end_of_text": served.tokenizer.end_of_text,
         "tools": [tool.name for tool in served.tools],
     }

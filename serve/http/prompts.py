@@ -22,10 +22,8 @@ def text_ids(served: Served, text: str, param: str) -> np.ndarray:
         ApiError: it cannot fit the context, which for the longest texts is known without encoding
             them.
     """
-    tokenizer, length = served.tokenizer, served.engine.length
-    least = len(text) // longest_token(tokenizer)
-    if least >= length:
-        raise too_long(param, f"at least {least}", length)
+    tokenizer = served.tokenizer
+    _check_characters(served, len(text), param)
     ids = tokenizer.encode(text) if text else [tokenizer.end_of_text]
     return np.asarray(ids, np.int32)
 
@@ -34,6 +32,16 @@ def text_ids(served: Served, text: str, param: str) -> np.ndarray:
 def longest_token(tokenizer: Tokenizer) -> int:
     """Bytes of it, and so at most as many characters."""
     return max(map(len, tokenizer.tokens))
+
+
+def _check_characters(served: Served, count: int, param: str) -> None:
+    """
+    Raises:
+        ApiError: text of so many characters cannot fit the context, however it is encoded.
+    """
+    least, length = count // longest_token(served.tokenizer), served.engine.length
+    if least >= length:
+        raise too_long(param, f"at least {least}", length)
 
 
 def checked_ids(value: list[Any], vocab_size: int, param: str) -> np.ndarray:
@@ -88,9 +96,7 @@ def conversation_ids(served: Served, found: dict[str, Any]) -> np.ndarray:
             the longest is known without encoding them.
     """
     characters = sum(len(message["content"]) for message in found["messages"])
-    least, length = characters // longest_token(served.tokenizer), served.engine.length
-    if least >= length:
-        raise too_long("messages", f"at least {least}", length)
+    _check_characters(served, characters, "messages")
     try:
         return prompt_ids(served.tokenizer, found["messages"], found.get("tools", ()))
     except InputError as error:

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from data.conversations import CONTROL, TEMPLATE, render
+from data.conversations import TEMPLATE, has_chat_template, render
 from data.encoding import Tokenizer
 from data.errors import InputError
 from serve.http import fields
@@ -71,7 +71,7 @@ async def tokenizer_info(site: Site, reply: Reply) -> None:
     """
     served = site.thread.ready()
     tokenizer = served.tokenizer
-    chat = all(name in tokenizer.special for name in CONTROL)
+    chat = has_chat_template(tokenizer)
     await reply.json(
         {
             "tokenizer_class": "PreTrainedTokenizerFast",
