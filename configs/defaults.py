@@ -66,8 +66,8 @@ def get_config() -> ConfigDict:
     config.tokenizer.pattern = "qwen2"
     # Bytes of training text that BPE learns its merges from.
     config.tokenizer.sample_bytes = 50_000_000
-    # And bytes of config.sft.sources, where config.stages has data.chat_tokens.
-    config.tokenizer.chat_bytes = 1_000_000
+    # And bytes of conversations, those of config.sft.sources: for a run that will have some.
+    config.tokenizer.chat_bytes = 0
 
     config.model = ConfigDict()
     # The one dial: layers; width 64 · depth, heads of 64, batch and learning rates follow.

@@ -71,6 +71,7 @@ def get_config(variant: str = "") -> ConfigDict:
     # Practice in copying, which tools and steps need, and in reading, which answers from a search
     # need; none of it is validated on.
     config.data.source = "web@0.82,comprehension@0.13,repetitions@0.05"
+    config.tokenizer.chat_bytes = 4_000_000
     config.model.layers = 4
     config.model.width = 160
     config.model.head_dim = 32
@@ -82,7 +83,7 @@ def get_config(variant: str = "") -> ConfigDict:
     config.mesh.cpu_devices = 2
     # Conversations take more steps than documents, and what they teach is learnt from there: so the
     # rate is still high where pretraining ends.
-    config.train.steps = 1300
+    config.train.steps = 900
     config.train.decay, config.train.final_rate = 0.15, 0.3
     config.train.batch = 16
     config.train.accumulate = 4
@@ -90,7 +91,7 @@ def get_config(variant: str = "") -> ConfigDict:
     config.train.weight_decay = 0.01
     # Copying is learnt first, within documents of a line or two, and from nothing else: among
     # other text it is not learnt in all these steps.
-    config.train.opening, config.train.opening_source = 0.2, "repetitions"
+    config.train.opening, config.train.opening_source = 0.29, "repetitions"
     config.train.separate_documents = True
     # Facts told by fewer pages are not known well enough to be asked about.
     config.world_chat.least_told = 250
@@ -98,7 +99,7 @@ def get_config(variant: str = "") -> ConfigDict:
     config.search.source = "web,library"
     config.sft.name = "sft"
     config.sft.sources = "world@0.8,replay@0.2"
-    config.sft.steps = 1250
+    config.sft.steps = 1650
     # Letters, columns of digits and calls of tools are new to the base model: at a third of the
     # rate it learns to answer in the right form, and not to copy a word into a call.
     config.sft.learning_rate_fraction = 1.0

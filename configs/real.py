@@ -45,6 +45,7 @@ def get_config(folder: str = "texts") -> ConfigDict:
         f"{folder}/wikitext2/train.txt.gz@0.5,{folder}/tinystories/@0.2,{folder}/books/@0.3"
     )
     config.data.validation = f"{folder}/wikitext2/valid.txt.gz"
+    config.tokenizer.chat_bytes = 1_000_000
     config.sft.sources = ",".join(
         (
             f"{folder}/llamafactory_demo/alpaca_en_demo.json.gz@0.2",

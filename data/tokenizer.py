@@ -36,7 +36,6 @@ SPECIAL = (
     "<|audio|>",
 )
 UNKNOWN = "<|unknown|>"
-CHAT_STAGE = "data.chat_tokens"
 SMALLEST_BPE = 256 + len(SPECIAL)
 # GPT-2's own files and the names the transformers library gives them.
 _VOCABULARY_AND_MERGES = (("vocab.json", "merges.txt"), ("encoder.json", "vocab.bpe"))
@@ -46,8 +45,8 @@ def run(config: ml_collections.ConfigDict, workdir: str) -> None:
     """Writes `workdir`/tokenizer/tokenizer.json as `config.tokenizer` says.
 
     Trained on the training split alone, on the first `sample_bytes` of text, shared among several
-    sources by weight; BPE also on `chat_bytes` of conversations, where config.stages has
-    data.chat_tokens. The same text gives the same file, byte for byte.
+    sources by weight; BPE also on `chat_bytes` of the conversations of config.sft.sources. The same
+    text gives the same file, byte for byte.
 
     Raises:
         InputError: no text, a vocabulary too small, an unknown kind or pattern, or a file to take
@@ -99,9 +98,9 @@ def _sample(config: ml_collections.ConfigDict, workdir: str) -> Iterator[str]:
 
 
 def _chat_sample(config: ml_collections.ConfigDict, workdir: str) -> Iterator[str]:
-    """Text of conversations, where the run will have some: the JSON of tools and their calls, of
-    which documents have little, else takes twice the tokens."""
-    if CHAT_STAGE in config.stages:
+    """Text of conversations: the JSON of tools and their calls, of which documents have little, else
+    takes twice the tokens."""
+    if config.tokenizer.chat_bytes:
         yield from chat_sources.training_texts(config, workdir, config.tokenizer.chat_bytes)
 
 

@@ -36,7 +36,7 @@ class LaptopTest(absltest.TestCase):
                 *(sys.executable, "-m", "train.main", "--config=configs/laptop.py"),
                 *(f"--workdir={workdir}", f"--config.stages={STAGES}"),
                 *("--config.world.megabytes=0.3", "--config.data.validation_fraction=0.1"),
-                "--config.tokenizer.vocab_size=512",
+                *("--config.tokenizer.vocab_size=512", "--config.tokenizer.chat_bytes=0"),
             ],
             cwd=ROOT,
             env=os.environ | {"JAX_PLATFORMS": "cpu"},

@@ -139,7 +139,7 @@ def conversation(draw: Draw, setting: Setting) -> dict:
         return {"messages": messages, "tools": offered}
 
 
-def library(world_seed: int, copies: int = 2) -> Iterator[Document]:
+def library(world_seed: int, copies: int = 6) -> Iterator[Document]:
     """Documents that tell what the world's documents withhold, for the search tool's index.
 
     Each withheld fact is told by at least ``copies`` encyclopedia articles.

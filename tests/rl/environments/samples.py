@@ -108,7 +108,7 @@ def _computed(text: str) -> str:
 
 def _counted(text: str) -> str:
     quoted = sorted(re.findall(r'"(\w+)"', text), key=len)
-    letter = quoted[0] if len(quoted) == 2 else re.search(r"\b(\w)(?:'s|) (?:are|in)\b", text)[1]
+    letter = quoted[0] if len(quoted) == 2 else re.search(r"\b(\w)(?:'s\b| (?:are|in)\b)", text)[1]
     return str(sum(character == letter for character in quoted[-1]))
 
 

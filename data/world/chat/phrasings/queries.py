@@ -6,13 +6,13 @@ that it can be copied. After a quotation mark it begins with another. {e} is the
 
 QUERIES = {
     "country.capital": "capital {e}",
-    "country.continent": "continent part {e}",
+    "country.continent": "country continent {e}",
     "country.language": "language speak {e}",
-    "country.currency": "currency pay {e}",
+    "country.currency": "currency money pay {e}",
     "country.adjective": "adjective from {e}",
     "country.neighbour": "border neighbour {e}",
     "country.setting": "island landlocked {e}",
-    "country.landmark": "famous sights {e}",
+    "country.landmark": "famous sights travel {e}",
     "element.symbol": "symbol written {e}",
     "element.number": "atomic number {e}",
     "element.category": "elements among {e}",
