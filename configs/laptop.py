@@ -156,7 +156,7 @@ def _quick(config: ConfigDict) -> None:
     config.world_chat.questions = 40
     config.interrogate.questions = 100
     config.data.validation_fraction = 0.02
-    config.tokenizer.vocab_size = 2048
+    config.tokenizer.vocab_size, config.tokenizer.chat_bytes = 2048, 300_000
     config.train.steps, config.sft.steps, config.sft_again.steps = 120, 60, 30
     config.rankings.train, config.rankings.held_out = 60, 30
     config.rl.steps = config.rl.eval_steps = 3

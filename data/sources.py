@@ -30,6 +30,7 @@ import ml_collections
 import xxhash
 
 from data import readers, run_folder
+from data.encoding import well_formed
 from data.errors import InputError
 from data.web import layout
 
@@ -158,16 +159,10 @@ def documents(
     else:
         stream = _files(spec, reading, problems)
     for name, text in stream:
-        yield name, _without_surrogates(text, problems)
-
-
-def _without_surrogates(text: str, problems: collections.Counter) -> str:
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        problems["documents with lone surrogates, replaced"] += 1
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
+        whole = well_formed(text)
+        if whole is not text:
+            problems["documents with lone surrogates, replaced"] += 1
+        yield name, whole
 
 
 def is_held_out(text: str, fraction: float) -> bool:

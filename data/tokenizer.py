@@ -98,8 +98,8 @@ def _sample(config: ml_collections.ConfigDict, workdir: str) -> Iterator[str]:
 
 
 def _chat_sample(config: ml_collections.ConfigDict, workdir: str) -> Iterator[str]:
-    """Text of conversations: the JSON of tools and their calls, of which documents have little, else
-    takes twice the tokens."""
+    """Text of conversations: without it, the JSON of tools and their calls takes twice the tokens,
+    since documents have little of it."""
     if config.tokenizer.chat_bytes:
         yield from chat_sources.training_texts(config, workdir, config.tokenizer.chat_bytes)
 
