@@ -30,10 +30,11 @@ def with_value(config: ModelConfig) -> dict[str, Any]:
 def log_probs_and_hidden(
     params: dict[str, Any], config: ModelConfig, batch: dict[str, Array], vocab_size: int
 ) -> tuple[Array, Array]:
-    """The log-probability of every target, [B, T] float32, and the hidden states [B, T, D].
+    """The log-probability of every target that the mask counts, [B, T] float32, 0 for the others,
+    and the hidden states [B, T, D].
 
     Args:
-        batch: inputs, targets, positions and segments [B, T], as rl.packing makes them.
+        batch: inputs, targets, positions, segments and mask [B, T], as rl.packing makes them.
         vocab_size: the tokenizer's. The model may have more, for its size to divide over devices;
             the sampler never chooses one of those.
     """
@@ -45,7 +46,8 @@ def log_probs_and_hidden(
         segment_ids=batch["segments"],
     )
     matrix = unembedding(params)[:vocab_size]
-    return token_log_probs(hidden, matrix, batch["targets"], config.loss_chunk), hidden
+    log_probs = token_log_probs(hidden, matrix, batch["targets"], config.loss_chunk, batch["mask"])
+    return log_probs, hidden
 
 
 def values(params: dict[str, Any], hidden: Array) -> Array:

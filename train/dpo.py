@@ -45,12 +45,13 @@ def answer_log_probs(
       starts, lengths: [B] int32, where the answer begins and ends.
     """
     hidden = hidden_states(params, architecture, tokens)
-    log_probs = token_log_probs(
-        hidden, unembedding(params), jnp.roll(tokens, -1, axis=1), architecture.loss_chunk
-    )
     target = jnp.arange(tokens.shape[1]) + 1
     inside = (target >= starts[:, None]) & (target < lengths[:, None])
-    return jnp.sum(jnp.where(inside, log_probs, 0.0), axis=1)
+    targets = jnp.roll(tokens, -1, axis=1)
+    log_probs = token_log_probs(
+        hidden, unembedding(params), targets, architecture.loss_chunk, inside
+    )
+    return jnp.sum(log_probs, axis=1)
 
 
 def objective(

@@ -33,12 +33,15 @@ from train.scaling import resolve
 NAME = "base"
 
 
-def loss(params: dict[str, Any], config: ModelConfig, batch: dict[str, Array]) -> Metrics:
+def loss(
+    params: dict[str, Any], config: ModelConfig, batch: dict[str, Array], few: bool = False
+) -> Metrics:
     """Cross-entropy in nats: {"loss": (sum over targets, number of targets)}.
 
     Args:
       batch: "inputs", "targets" [B, T] int32, "mask" [B, T] float32 (1 where the target counts);
         with "segment_ids" and "positions" [B, T] int32, documents of a row are kept apart.
+      few: of most targets the mask is 0: the same loss, computed for the others alone.
     """
     hidden = hidden_states(
         params,
@@ -47,7 +50,13 @@ def loss(params: dict[str, Any], config: ModelConfig, batch: dict[str, Array]) -
         positions=batch.get("positions"),
         segment_ids=batch.get("segment_ids"),
     )
-    log_probs = token_log_probs(hidden, unembedding(params), batch["targets"], config.loss_chunk)
+    log_probs = token_log_probs(
+        hidden,
+        unembedding(params),
+        batch["targets"],
+        config.loss_chunk,
+        batch["mask"] if few else None,
+    )
     return {"loss": (-jnp.sum(log_probs * batch["mask"]), jnp.sum(batch["mask"]))}
 
 

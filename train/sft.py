@@ -6,6 +6,7 @@ data.chat_tokens has written, mixed with documents of pretraining where config.s
 "replay".
 """
 
+import functools
 import itertools
 import pathlib
 from collections.abc import Callable
@@ -82,7 +83,13 @@ def make_plan(
         architecture,
         mesh,
         update,
-        make_step(architecture, update, train.accumulate, train.average),
+        make_step(
+            architecture,
+            update,
+            train.accumulate,
+            train.average,
+            functools.partial(pretrain.loss, few=True),
+        ),
         params=lambda: trained.load(workdir, config.sft.start, mesh).params,
         batches=lambda start: chat_loader.batches(data.train, train.batch, mine, start),
         evaluate=_evaluator(config, base, architecture, mesh, data, workdir),

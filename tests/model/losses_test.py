@@ -69,6 +69,64 @@ class TokenLogProbsTest(parameterized.TestCase):
             error = np.linalg.norm(np.asarray(got, np.float32) - wanted)
             self.assertLess(error / np.linalg.norm(wanted), 0.02)
 
+    @parameterized.product(
+        share=(0.0, 0.01, 0.3, 1.0), chunk=(0, 16), dtype=("float32", "bfloat16")
+    )
+    def test_those_wanted_are_the_same_and_the_others_nothing(self, share, chunk, dtype):
+        """200 positions, in blocks of 64."""
+        hidden, matrix, targets = example(4, 50, 8, 29)
+        hidden, matrix = hidden.astype(dtype), matrix.astype(dtype)
+        random = np.random.default_rng(2)
+        wanted = jnp.asarray(random.random((4, 50)) < share, jnp.float32)
+        weights = jnp.asarray(random.standard_normal((4, 50)), jnp.float32)
+
+        def weighted(*wanted_or_not):
+            def total(hidden, matrix):
+                scores = token_log_probs(hidden, matrix, targets, chunk, *wanted_or_not)
+                return jnp.sum(weights * wanted * scores), scores
+
+            return jax.jit(jax.value_and_grad(total, argnums=(0, 1), has_aux=True))(hidden, matrix)
+
+        (_, scores), gradients = weighted(wanted)
+        (_, expected), expected_gradients = weighted()
+        np.testing.assert_allclose(scores, expected * wanted, atol=1e-5)
+        tolerance = 1e-5 if dtype == "float32" else 0.02
+        for got, known in zip(gradients, expected_gradients, strict=True):
+            self.assertEqual(got.dtype, dtype)
+            got, known = np.asarray(got, np.float32), np.asarray(known, np.float32)
+            error = np.linalg.norm(got - known)
+            self.assertLessEqual(error, tolerance * max(np.linalg.norm(known), 1e-6))
+
+    def test_only_blocks_with_one_that_is_wanted_are_computed(self):
+        """What would overflow elsewhere is not met."""
+        hidden, matrix, targets = example(4, 64, 8, 29)
+        wanted = jnp.zeros((4, 64)).at[2, 5].set(1)
+        hidden = jnp.where(wanted[..., None] > 0, hidden, jnp.nan).at[0].set(0.0)
+        scores = token_log_probs(hidden, matrix, targets, wanted=wanted)
+        self.assertTrue(np.isfinite(scores).all())
+        self.assertEqual(np.count_nonzero(scores), 1)
+
+    def test_devices_that_want_different_numbers(self):
+        mesh = make_mesh(2, 2, 2)
+        hidden, matrix, targets = example(8, 64, 16, 32)
+        wanted = jnp.asarray(np.arange(8)[:, None] * 8 > np.arange(64), jnp.float32)
+
+        def slopes(hidden, matrix, targets, wanted):
+            def total(h, m):
+                return (token_log_probs(h, m, targets, 0, wanted) * wanted).sum()
+
+            return jax.value_and_grad(total, argnums=(0, 1))(hidden, matrix)
+
+        expected = slopes(hidden, matrix, targets, wanted)
+        rows = NamedSharding(mesh, P(("data", "fsdp")))
+        places = (rows, NamedSharding(mesh, P("tensor", "fsdp")), rows, rows)
+        with jax.set_mesh(mesh):
+            arrays = jax.device_put((hidden, matrix, targets, wanted), places)
+            got = jax.jit(slopes)(*arrays)
+        jax.tree.map(
+            lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4), got, expected
+        )
+
     def test_large_logits_do_not_overflow(self):
         hidden, matrix, targets = example(2, 6, 8, 11)
         scores, gradient = jax.value_and_grad(
