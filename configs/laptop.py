@@ -12,11 +12,11 @@ which other programs used for some of the time.
 
 The base model and the assistant of this recipe, with a tokenizer made before the newest wordings
 of questions: validation loss 1.000 nats a token, 0.348 bits a byte. Assistant, on what training
-never contained: 0.87 of the facts it was asked about in other words, 0.57 of those
-only told, 0.78 of who it is, 0.79 of the word problems with steps and 0.00 without, 0.83 of the
-products and 0.85 of the letters with Python, 0.83 of what was withheld declined against 0.00 before
-interrogation, 0.02 of what it knows declined too, 0.35 found by search. Its reward model ordered
-0.80 of the held-out pairs as the judge.
+never contained: 0.87 of the facts it was asked about in other words, 0.57 of those only told, 0.78
+of who it is, 0.79 of the word problems with steps and 0.00 without, 0.83 of the products and 0.85
+of the letters with Python, 0.83 of what was withheld declined against 0.00 before interrogation,
+0.02 of what it knows declined too, 0.35 found by search. Its reward model ordered 0.80 of the
+held-out pairs as the judge.
 
 The whole recipe before it (1,300 steps of pretraining and 1,250 of fine-tuning in place of 900 and
 1,650, half the wordings) took 97 minutes from a new clone with an empty package cache and at most
@@ -31,7 +31,7 @@ from ml_collections import ConfigDict
 
 from configs import defaults
 
-# Of the stages on that machine, with nothing beside them.
+# Of the stages on that machine, about, with nothing beside them.
 _SECONDS = (
     ("data.world.web", 35),
     ("data.web.pipeline", 75),

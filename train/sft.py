@@ -88,7 +88,7 @@ def make_plan(
             update,
             train.accumulate,
             train.average,
-            functools.partial(pretrain.loss, few=True),
+            objective=functools.partial(pretrain.loss, few=True),
         ),
         params=lambda: trained.load(workdir, config.sft.start, mesh).params,
         batches=lambda start: chat_loader.batches(data.train, train.batch, mine, start),
