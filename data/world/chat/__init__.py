@@ -96,7 +96,7 @@ def defaults() -> ml_collections.ConfigDict:
     options.weights = ml_collections.ConfigDict(
         {
             "facts": 0.31,
-            "identity": 0.09,
+            "identity": 0.12,
             "letters": 0.09,
             "products": 0.07,
             "search": 0.15,

@@ -11,13 +11,20 @@ from data.world.draw import Draw
 from data.world.genres.prose import BOYS, GIRLS
 
 _NAMED = 0.45  # how often a system message gives a name
+# How often a name is one of people's, a word that exists, made up. People have few names here: of
+# those alone each is learnt as an answer, and a new one that is a single token is not copied.
+_NAMES = (0.15, 0.55, 1.0)
 _NAME_TOPICS = ("name", "who", "called")  # what a name answers
 
 
 def _name(draw: Draw, setting: Setting, held_out: bool) -> str:
-    """A name for a system message to give: common ones and, more often, made-up ones."""
+    """A name for a system message to give: of people, any word, or made up."""
     while True:
-        name = draw.pick(GIRLS + BOYS) if draw.chance(0.3) else words.name(draw)
+        name = (
+            lambda: draw.pick(GIRLS + BOYS),
+            lambda: draw.pick(words.known()).capitalize(),
+            lambda: words.name(draw),
+        )[draw.index(_NAMES)]()
         own = name == setting.options["identity"]["name"]
         if not own and setting.held_out(f"name/{name}") == held_out:
             return name

@@ -41,8 +41,8 @@ _LONGEST = 18
 
 
 @functools.cache
-def _known() -> tuple[str, ...]:
-    """The list above and the one-word names of the tables, in lower case."""
+def known() -> tuple[str, ...]:
+    """Words that exist: the list above and the one-word names of the tables, in lower case."""
     names = [entity.name.lower() for entity in facts.entities()]
     names = [name for name in names if re.fullmatch("[a-z]{4,}", name)]
     return tuple(dict.fromkeys(word for word in [*_WORDS, *names] if len(word) <= _LONGEST))
@@ -61,7 +61,7 @@ def word(draw: Draw) -> str:
     """A word of 3 to 18 letters in lower case: one that exists, one made up, or mere letters."""
     kind = draw.index((0.45, 0.9, 1.0))
     if kind == 0:
-        return draw.pick(_known())
+        return draw.pick(known())
     if kind == 1:
         return made_up(draw, draw.integer(2, 4))[:_LONGEST]
     letters = "abcdefghijklmnopqrstuvwxyz"
