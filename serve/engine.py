@@ -24,6 +24,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax import Array
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from data.encoding import Tokenizer
@@ -309,11 +310,12 @@ class Engine:
         """
         T = self._checked_length(tokens)
         with jax.set_mesh(self._mesh):
-            rows = jax.device_put(
-                (scoring.padded(tokens, self.length), np.array([top])), self._whole
-            )
-            found = jax.device_get(self._compiled.score(self._params, *rows))
+            found = jax.device_get(self._compiled.score(self._params, *self._to_score(tokens, top)))
         return jax.tree.map(lambda x: x[0, : T - 1], found)
+
+    def _to_score(self, tokens: np.ndarray, top: bool) -> tuple[Array, Array]:
+        row = scoring.padded(tokens, self.length)
+        return jax.device_put((row, np.array([top])), self._whole)
 
     def inside(self, tokens: np.ndarray) -> Inside:
         """What happens in the model as it reads tokens [T]: see model.inside.
@@ -323,10 +325,23 @@ class Engine:
         """
         T = self._checked_length(tokens)
         with jax.set_mesh(self._mesh):
-            row = jax.device_put(scoring.padded(tokens, self.length)[0], self._whole)
-            found = jax.device_get(self._compiled.inside(self._params, row))
+            found = jax.device_get(self._compiled.inside(self._params, self._to_look_at(tokens)))
         # The padding comes after the text, which therefore does not see it.
         return Inside(found.attention[:, :, :T, :T], found.tokens[:, :T], found.log_probs[:, :T])
+
+    def _to_look_at(self, tokens: np.ndarray) -> Array:
+        return jax.device_put(scoring.padded(tokens, self.length)[0], self._whole)
+
+    def compile_reading(self, size: int, inside: bool) -> None:
+        """Compiles what `score`, or `inside`, needs for rows padded to this size. Touches no text,
+        so that another thread may call this while they are written."""
+        tokens = np.zeros(size, np.int32)
+        with jax.set_mesh(self._mesh):
+            if inside:
+                lowered = self._compiled.inside.lower(self._params, self._to_look_at(tokens))
+            else:
+                lowered = self._compiled.score.lower(self._params, *self._to_score(tokens, False))
+            lowered.compile()
 
     def _checked_length(self, tokens: np.ndarray) -> int:
         """T, of tokens [T] that are to be read in one pass; refused as `score` says."""

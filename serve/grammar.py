@@ -151,11 +151,17 @@ def both(one: Bias, other: Bias) -> Bias:
     return bias
 
 
-def _bias(tokenizer: Tokenizer, grammar: str) -> Bias:
+@functools.lru_cache(maxsize=16)
+def _matcher(tokenizer: Tokenizer, grammar: str) -> llguidance.LLMatcher:
+    """At the beginning of a text. Compiled once for the texts of a request and those that come."""
     vocabulary = _vocabulary(tokenizer)
     if wrong := llguidance.LLMatcher.validate_grammar(grammar, vocabulary):
         raise _refused(wrong)
-    matcher = llguidance.LLMatcher(vocabulary, grammar, log_level=0)
+    return llguidance.LLMatcher(vocabulary, grammar, log_level=0)
+
+
+def _bias(tokenizer: Tokenizer, grammar: str) -> Bias:
+    matcher = _matcher(tokenizer, grammar).deep_copy()
     read = 0
 
     def bias(tokens: Sequence[int]) -> np.ndarray | None:

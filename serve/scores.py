@@ -58,7 +58,12 @@ def scores(
     return Scores(log_probs, top)
 
 
+def padded_size(length: int, most: int) -> int:
+    """Of a row of so many tokens: the next power of two, or `most`."""
+    return min(most, max(_SHORTEST, 1 << (length - 1).bit_length()))
+
+
 def padded(row: np.ndarray, most: int) -> np.ndarray:
-    """The row [1, T] with zeros after it up to the next power of two, or to `most`."""
-    size = min(most, max(_SHORTEST, 1 << (len(row) - 1).bit_length()))
+    """The row [1, T] with zeros after it up to `padded_size`."""
+    size = padded_size(len(row), most)
     return np.pad(np.asarray(row, np.int32), (0, size - len(row)))[None]

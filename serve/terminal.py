@@ -19,7 +19,6 @@ _DIM, _PLAIN = "\x1b[2m", "\x1b[0m"
 _ENDS = {
     "length": "cut off: --max_tokens have been written, or the context is full",
     "calls": "ended: it went on calling tools",
-    "tool_calls": "ended: it calls a tool, and has none (see --tools)",
     "cancelled": "stopped",
 }
 

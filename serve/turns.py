@@ -117,8 +117,8 @@ class Trajectory:
         messages: what the tokens say: of the assistant, and of tools after its calls.
         calls: tool calls made, those included that were not run because none was left.
         finish_reason: "stop"; "length", at a bound of tokens or of the context; "calls", it went on
-            calling when no calls were left; "tool_calls", it calls tools and the program has none
-            to run; "cancelled".
+            calling when no calls were left; "tool_calls", it calls a tool that whoever opened the
+            turn runs; "cancelled".
     """
 
     prompt: np.ndarray
@@ -148,6 +148,11 @@ def next_prompt(
     parts = (trajectory.prompt, trajectory.tokens, [] if closed else [end])
     ids = [np.asarray(part, np.int32) for part in parts]
     return np.concatenate([*ids, next_turn_ids(tokenizer, messages)])
+
+
+def is_call_of(call: dict[str, Any], names: Container[str]) -> bool:
+    """Whether a call, as parse_assistant gives it, is one of these tools, and well-formed."""
+    return "error" not in call and call["function"]["name"] in names
 
 
 class Turn:
@@ -356,26 +361,21 @@ class Turns:
         if completion.tokens[-1:] != [self._end] or not calls:
             trajectory.finish_reason = completion.finish_reason
             return [Event("call", call=call) for call in calls]
-        tools, most = self._tools_of(turn), self._bounds_of(turn).calls
-        names = {call.get("function", {}).get("name") for call in calls}
-        if not tools or names & turn.opening.elsewhere:
+        most, elsewhere = self._bounds_of(turn).calls, turn.opening.elsewhere
+        if any(is_call_of(call, elsewhere) for call in calls):
             trajectory.finish_reason = "tool_calls"
         elif trajectory.calls > most:
             trajectory.finish_reason = "calls"
         else:
             for number, call in enumerate(calls, trajectory.calls):
-                turn.results.append(self._run(tools, call, allowed=number < most))
+                if number < most:
+                    result = self._threads.submit(call_tool, self._tools_of(turn), call, elsewhere)
+                else:
+                    result = concurrent.futures.Future()
+                    result.set_result(NO_CALLS_LEFT)
+                turn.results.append(result)
             trajectory.calls += len(calls)
         return [Event("call", call=call) for call in calls]
-
-    def _run(
-        self, tools: Sequence[Tool], call: dict[str, Any], allowed: bool
-    ) -> concurrent.futures.Future[str]:
-        if allowed:
-            return self._threads.submit(call_tool, tools, call)
-        refused: concurrent.futures.Future[str] = concurrent.futures.Future()
-        refused.set_result(NO_CALLS_LEFT)
-        return refused
 
     def _read_results(self, turn: Turn) -> list[Event]:
         """Appends what the tools have returned, and has the model go on."""

@@ -30,7 +30,7 @@ from serve.http.stopping import StopStrings
 from serve.requests import Bias
 from serve.slots import TOP
 from serve.tools.tool import Tool
-from serve.turns import Bounds, Event, Opening, Scored, Trajectory
+from serve.turns import Bounds, Event, Opening, Scored, Trajectory, is_call_of
 
 # Most tokens of what a call of the server's tools returns; half of a small context.
 _RESULT_TOKENS = 256
@@ -44,6 +44,7 @@ class _Asked:
     """A request, read and checked. `logprobs`: None where they are not asked for."""
 
     openings: list[Opening]
+    elsewhere: frozenset[str]
     stops: tuple[str, ...]
     logprobs: int | None
     stream: bool
@@ -141,7 +142,7 @@ def _read(site: Site, served: Served, body: dict[str, Any]) -> _Asked:
     settings = fields.sampling(body)
     seed = settings.pop("seed")
     shared = {
-        "bounds": _bounds(site, body, length - len(ids), length, with_tools=bool(tools)),
+        "bounds": _bounds(site, body, length - len(ids), length),
         "tools": tools,
         "elsewhere": elsewhere,
         "top": logprobs,
@@ -159,6 +160,7 @@ def _read(site: Site, served: Served, body: dict[str, Any]) -> _Asked:
     ]
     return _Asked(
         openings,
+        elsewhere,
         fields.stops(body),
         logprobs,
         fields.boolean(body, "stream"),
@@ -189,13 +191,12 @@ def _tools(served: Served, body: dict[str, Any]) -> tuple[list[Any], tuple[Tool,
     return functions, tuple(ours.values())
 
 
-def _bounds(site: Site, body: dict[str, Any], room: int, length: int, with_tools: bool) -> Bounds:
+def _bounds(site: Site, body: dict[str, Any], room: int, length: int) -> Bounds:
     most = min(room, site.limits.max_tokens or room)
     for name in ("max_tokens", "max_completion_tokens"):
         most = min(most, fields.integer(body, name, most, 1, 2**31 - 1))
     result = min(_RESULT_TOKENS, max(1, length // 2))
-    total = most + _CALLS * result if with_tools else most
-    return Bounds(_CALLS, most, total, result, written=most)
+    return Bounds(_CALLS, most, most + _CALLS * result, result, written=most)
 
 
 def _steering(
@@ -329,11 +330,10 @@ class _Answer:
         self._say(self._rest)
         if self.stopped:
             return "stop"
-        calls = [call for call in self._pending if "error" not in call]
-        self.malformed += len(self._pending) - len(calls)
+        self.malformed += sum("error" in call for call in self._pending)
         if result.finish_reason == "tool_calls":
-            self._calls = [_caller_call(call) for call in calls]
-            return "tool_calls" if calls else "stop"
+            theirs = [call for call in self._pending if is_call_of(call, self._asked.elsewhere)]
+            self._calls = [_caller_call(call) for call in theirs]
         return _REASONS.get(result.finish_reason, "length")
 
     def last_delta(self) -> dict[str, Any]:

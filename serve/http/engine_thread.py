@@ -12,6 +12,7 @@ comes out by one callback of the event loop, which hands it to the texts it is o
 """
 
 import asyncio
+import concurrent.futures
 import dataclasses
 import enum
 import queue
@@ -31,11 +32,11 @@ from serve.http.errors import ApiError
 from serve.http.limits import Limits
 from serve.http.metrics import Metrics
 from serve.requests import Completion, Request
-from serve.scores import Scores
+from serve.scores import Scores, padded_size
 from serve.tools.tool import Tool, nothing
 from serve.turns import Event, Opening, Scored, Trajectory, Turn, Turns
 
-# How long to rest when all texts wait for tools.
+# How long to rest when everything waits for tools or the compiler.
 _REST_SECONDS = 0.01
 # A text that is going on is told of no sooner than this after the last time: what has come in
 # between is one message. A person sees no difference, and a small model writes faster than messages
@@ -325,7 +326,11 @@ class _Worker:
         self._turns = Turns(served.engine)
         self.jobs: dict[_Job, None] = {}
         self.news: list[_News] = []
-        self._scoring: dict[_Job, None] = {}
+        # Jobs whose row is to be read at once, and what each waits for.
+        self._reading: dict[_Job, concurrent.futures.Future[None]] = {}
+        # By what compile_reading is called with: others go on while a function is compiled.
+        self._compiling: dict[tuple[int, bool], concurrent.futures.Future[None]] = {}
+        self._compiler = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="compiler")
         self._by_turn: dict[Turn, _Job] = {}
 
     def close(self) -> None:
@@ -333,11 +338,12 @@ class _Worker:
         for job in list(self.jobs):
             self.cancel(job)
         self._turns.close()
+        self._compiler.shutdown(wait=False, cancel_futures=True)
 
     def add(self, job: _Job) -> None:
         try:
             if isinstance(job.work, Scoring | Looking):
-                self._scoring[job] = None
+                self._reading[job] = self._compiled_for(job.work)
             elif isinstance(job.work, Opening):
                 job.running = self._turns.add(job.work)
                 self._by_turn[job.running] = job
@@ -359,12 +365,12 @@ class _Worker:
         self._end(job, _Done(running))
 
     def step(self) -> None:
-        """Scores or looks at one row, if one waits, and writes a little in all texts."""
-        self._score()
+        """Reads one row, if one can be read, and writes a little in all texts."""
+        read = self._read_one()
         writing = [job for job in self.jobs if isinstance(job.running, Completion)]
         if writing or any(turn.completion for turn in self._by_turn):
             self._engine.step()
-        elif self._by_turn and not self._scoring:
+        elif self.jobs and not read:
             time.sleep(_REST_SECONDS)
         now = time.monotonic()
         for job in writing:
@@ -380,10 +386,19 @@ class _Worker:
                 self._count(turn.trajectory.prompt, sum(turn.trajectory.mask))
                 self._end(job, _Done(turn.trajectory))
 
-    def _score(self) -> None:
-        job = next(iter(self._scoring), None)
+    def _compiled_for(self, work: Scoring | Looking) -> concurrent.futures.Future[None]:
+        size = padded_size(len(work.tokens), self._engine.length)
+        which = size, isinstance(work, Looking)
+        if which not in self._compiling:
+            submitted = self._compiler.submit(self._engine.compile_reading, *which)
+            self._compiling[which] = submitted
+        return self._compiling[which]
+
+    def _read_one(self) -> bool:
+        """Scores or looks at a row for which all is compiled; whether there was one."""
+        job = next((job for job, compiling in self._reading.items() if compiling.done()), None)
         if job is None:
-            return
+            return False
         try:
             if isinstance(job.work, Looking):
                 found = self._engine.inside(job.work.tokens)
@@ -391,9 +406,10 @@ class _Worker:
                 found = self._engine.score(job.work.tokens, job.work.top)
         except InputError as error:
             self._end(job, _refused(error))
-            return
-        self._metrics.scored_tokens.inc(len(job.work.tokens))
-        self._end(job, _Done(found))
+        else:
+            self._metrics.scored_tokens.inc(len(job.work.tokens))
+            self._end(job, _Done(found))
+        return True
 
     def _look(self, job: _Job, now: float) -> None:
         completion = job.running
@@ -410,7 +426,7 @@ class _Worker:
 
     def _end(self, job: _Job, how: _Done | _Failed) -> None:
         self.jobs.pop(job, None)
-        self._scoring.pop(job, None)
+        self._reading.pop(job, None)
         self._by_turn.pop(job.running, None)
         self.news.append((job, how))
 

@@ -5,7 +5,7 @@ was wrong where something was.
 """
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from absl import logging
@@ -49,16 +49,21 @@ class Tool:
         return self.declaration["function"]["name"]
 
 
-def call_tool(tools: Sequence[Tool], call: dict[str, Any]) -> str:
+def call_tool(tools: Sequence[Tool], call: dict[str, Any], elsewhere: Collection[str] = ()) -> str:
     """The result of a call as `data.conversations.parse_assistant` gives it: a function's name and
-    arguments, or {"error": sentence}. What is wrong with the call is its result."""
+    arguments, or {"error": sentence}. What is wrong with the call is its result.
+
+    Args:
+        elsewhere: names of further tools that the model was told of, which are not run here.
+    """
     if "error" in call:
         return cut(f"error: {call['error']}", MAX_RESULT_CHARACTERS)
     name, arguments = call["function"]["name"], call["function"]["arguments"]
     tool = next((tool for tool in tools if tool.name == name), None)
     if tool is None:
-        known = ", ".join(tool.name for tool in tools)
-        return f"error: there is no tool {cut(name, 40)!r}; the tools are {known}"
+        known = ", ".join([*(tool.name for tool in tools), *sorted(elsewhere)])
+        there = f"the tools are {known}" if known else "there are none"
+        return f"error: there is no tool {cut(name, 40)!r}; {there}"
     if wrong := _misfit(tool.declaration["function"].get("parameters", {}), arguments):
         return f"error: {wrong}"
     try:

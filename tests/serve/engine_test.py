@@ -192,6 +192,18 @@ class WritingTest(parameterized.TestCase):
         jax.jit(lambda x: x + before)(1.0)
         self.assertGreater(sum(compilations().values()), before)  # it does count
 
+    def test_reading_finds_what_was_compiled_for_its_size(self):
+        reader = engine(4, steps=4)
+        reader.compile_reading(64, inside=False)
+        reader.compile_reading(64, inside=True)
+        before = sum(compilations().values())
+        for length in (33, 50, 64):
+            ones = np.ones(length, np.int32)
+            self.assertLen(reader.score(ones).log_probs, length - 1)
+            self.assertLen(reader.score(ones, top=True).top.tokens, length - 1)
+            self.assertEqual(reader.inside(ones).tokens.shape[1], length)
+        self.assertEqual(sum(compilations().values()), before)
+
 
 @functools.cache
 def engine_of_one() -> Engine:

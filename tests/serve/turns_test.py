@@ -152,11 +152,14 @@ class TurnsTest(parameterized.TestCase):
         self.assertEqual(results, ["1"] * 2 + [NO_CALLS_LEFT] * 7)
         self.assertEqual(trajectory.finish_reason, "stop")
 
-    def test_without_tools_a_call_is_the_programs(self):
+    def test_without_tools_a_call_is_told_so(self):
         asked = f"{call('python', {'code': '1'})}<|im_end|>"
-        trajectory = self.one(asked, tools=[])
-        self.assertEqual(trajectory.finish_reason, "tool_calls")
-        self.assertEqual(trajectory.messages[0]["tool_calls"][0]["function"]["name"], "python")
+        trajectory = self.one(asked, "Then not.<|im_end|>", tools=[])
+        self.assertEqual(trajectory.finish_reason, "stop")
+        self.assertEqual(
+            [message["content"] for message in trajectory.messages[1:]],
+            ["error: there is no tool 'python'; there are none", "Then not."],
+        )
 
     def test_an_endless_answer_ends_at_its_limit(self):
         endless = "the cat " * 5000

@@ -36,6 +36,7 @@ SAID = {
     + "".join(call("weather", {"city": city}) for city in ("Zürich", "Bern"))
     + END,
     "echo": f"Wait.{call('echo', {'text': 'a'})}{END}",
+    "both": call("echo", {"text": "a"}) + call("weather", {"city": "Bern"}) + END,
     "nan": f'<tool_call>\n{{"name": "echo", "arguments": {{"text": NaN, "n": 1e999}}}}\n'
     f"</tool_call>{END}",
     "broken": f"<tool_call>\n{{\n</tool_call>{END}",
@@ -140,6 +141,19 @@ class ChatTest(absltest.TestCase):
     def test_a_tool_that_the_server_has_not(self):
         with self.assertRaisesRegex(openai.BadRequestError, "the server's own are: echo"):
             ask("hello", tools=[{"type": "python"}])
+
+    def test_only_calls_of_the_callers_tools_are_handed_over(self):
+        for tools in ([DECLARED], [DECLARED, {"type": "echo"}]):
+            for message, reason in whole_and_streamed("both", tools=tools):
+                names = [one["function"]["name"] for one in message["tool_calls"]]
+                self.assertEqual((names, reason), (["weather"], "tool_calls"))
+        # What nobody has declared: the model is told, and goes on.
+        for tools, there in (([], "there are none"), ([DECLARED], "the tools are weather")):
+            for message, reason in whole_and_streamed("echo", tools=tools):
+                self.assertEqual((message["content"], reason), ("Wait.\n\nIt is done.", "stop"))
+                self.assertNotIn("tool_calls", message)
+                [ran] = message["server_tool_calls"]
+                self.assertEqual(ran["result"], f"error: there is no tool 'echo'; {there}")
 
     def test_a_broken_call_is_counted_and_is_none(self):
         before = SERVER.metric("malformed_calls_total")

@@ -2,7 +2,9 @@
 
 import pathlib
 import tempfile
+import threading
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from absl.testing import absltest
@@ -50,6 +52,23 @@ class InsideTest(absltest.TestCase):
             self.assertEqual([one["id"] for one in shown], [one["id"] for one in listed])
             got = [one["probability"] for one in shown]
             np.testing.assert_allclose(got, np.exp([x["logprob"] for x in listed]), atol=1e-4)
+
+    def test_texts_go_on_while_a_row_waits_for_the_compiler(self):
+        compiling = threading.Event()
+
+        class Compiles(Slow):
+            def compile_reading(self, size, inside):
+                compiling.wait(60)
+
+        with live(lambda: Compiles({})) as server, ThreadPoolExecutor() as threads:
+            body = {"prompt": TEXT, "echo": True, "logprobs": 1, "max_tokens": 0}
+            scored = threads.submit(server.post, "/v1/completions", body)
+            server.until(lambda: server.metric("texts") == 1)
+            hello = {"messages": [{"role": "user", "content": "hello"}]}
+            self.assertEqual(server.post("/v1/chat/completions", hello)[0], 200)
+            self.assertFalse(scored.done())
+            compiling.set()
+            self.assertEqual(scored.result(60)[0], 200)
 
     def test_what_is_refused(self):
         for body, code in (

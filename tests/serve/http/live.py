@@ -144,6 +144,9 @@ class Slow(Scripted):
         super().step()
         self._writing = [one for one in self._writing if not one[0].finish_reason]
 
+    def compile_reading(self, size: int, inside: bool) -> None:
+        """There is nothing to compile."""
+
     def score(self, tokens: np.ndarray, top: bool = False) -> Scores:
         T = len(tokens) - 1
         nothing = Top(np.zeros((T, 20), np.int32), np.full((T, 20), -1.0, np.float32))
