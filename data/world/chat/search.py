@@ -83,6 +83,8 @@ def _result(draw: Draw, setting: Setting, topic: Topic, missing: bool, most: int
         wrong += [passage for passage in far if _is_told(passage, beside)]
     found = [passage for passage in draw.shuffled(wrong) if not _names(passage, values)]
     found[:0] = right
+    if not found:
+        return None
     while len("\n".join(found)) > most and len(found) > 1:
         found.pop()
     # The best passage comes first more often than not.

@@ -11,14 +11,15 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 from absl.testing import absltest, parameterized
 
 from data.errors import InputError
 from data.world import chat, documents, english, facts
-from data.world.chat import asking, declines, grade, tools
+from data.world.chat import asking, declines, grade, search, tools
 from data.world.chat.phrasings import ASKED
-from data.world.chat.search import library
+from data.world.draw import Draw
 from tests.data.world.chat import samples
 
 _ROOT = Path(__file__).resolve().parents[4]
@@ -180,6 +181,19 @@ class ToolsTest(absltest.TestCase):
         self.assertBetween(made_up / found, 0.4, 0.8)
         self.assertBetween(found / len(samples.of("search")), 0.85, 0.95)
 
+    def test_texts_without_a_passage_to_show_are_passed_over(self):
+        texts = itertools.cycle(["", "", "", search._text])
+
+        def text(*given):
+            one = next(texts)
+            return one and one(*given)
+
+        with mock.patch.object(search, "_text", text):
+            for number in range(60):
+                made = search.conversation(Draw(f"empty/{number}"), samples.setting())
+                ((_, result),) = samples.calls(made)
+                self.assertNotEmpty(result)
+
     def test_queries_name_what_is_asked_about_as_the_question_does(self):
         by_id = {fact.id: fact for fact in facts.load()}
         lion, person = by_id["animal/lion/legs"], by_id["person/marie-curie/born"]
@@ -200,7 +214,7 @@ class ToolsTest(absltest.TestCase):
 
     def test_the_library_tells_every_withheld_fact(self):
         told = {}
-        for document in library(world_seed=0):
+        for document in search.library(world_seed=0):
             for id_ in document.facts:
                 told.setdefault(id_, []).append(document)
         self.assertEqual(set(told), set(documents.withheld(0)))
