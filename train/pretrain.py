@@ -60,18 +60,18 @@ def loss(
     return {"loss": (-jnp.sum(log_probs * batch["mask"]), jnp.sum(batch["mask"]))}
 
 
+# (params, config, batch) -> metrics, whose "loss" is to fall.
+Objective = Callable[[dict[str, Any], ModelConfig, dict[str, Array]], Metrics]
+
+
 def make_step(
     config: ModelConfig,
     update: optax.GradientTransformation,
     accumulate: int = 1,
     average: float = 0.0,
-    objective: Callable[[dict[str, Any], ModelConfig, dict[str, Array]], Metrics] = loss,
+    objective: Objective = loss,
 ) -> Callable[[state.State, dict[str, Array]], tuple[state.State, Metrics]]:
-    """The pure function (state, batch) -> (state, metrics) of one optimizer step.
-
-    Args:
-      objective: (params, config, batch) -> metrics, whose "loss" is to fall.
-    """
+    """The pure function (state, batch) -> (state, metrics) of one optimizer step."""
 
     def step(current: state.State, batch: dict[str, Array]) -> tuple[state.State, Metrics]:
         gradient, metrics = gradients(
@@ -186,13 +186,13 @@ def held_out_evaluator(
 
 
 def total_loss(
-    architecture: ModelConfig, mesh: Mesh
+    architecture: ModelConfig, mesh: Mesh, objective: Objective = loss
 ) -> Callable[[dict[str, Any], Iterable[loop.Batch]], tuple[float, float]]:
     """(params, batches) -> the nats of all targets of the batches, and how many targets."""
 
     @jax.jit
     def of_batch(params: dict[str, Any], batch: dict[str, Array]) -> Metrics:
-        return loss(params, architecture, batch)
+        return objective(params, architecture, batch)
 
     def total(params: dict[str, Any], batches: Iterable[loop.Batch]) -> tuple[float, float]:
         nats = targets = 0.0

@@ -25,6 +25,9 @@ from train.optimizer import optimizer
 from train.pretrain import held_out_evaluator, make_step, total_loss
 from train.scaling import resolve
 
+# Most tokens of conversations are nobody's target.
+_loss = functools.partial(pretrain.loss, few=True)
+
 
 def run(config: ConfigDict, workdir: str) -> None:
     """Trains the chat model of the run in `workdir`, or goes on with it."""
@@ -83,13 +86,7 @@ def make_plan(
         architecture,
         mesh,
         update,
-        make_step(
-            architecture,
-            update,
-            train.accumulate,
-            train.average,
-            objective=functools.partial(pretrain.loss, few=True),
-        ),
+        make_step(architecture, update, train.accumulate, train.average, _loss),
         params=lambda: trained.load(workdir, config.sft.start, mesh).params,
         batches=lambda start: chat_loader.batches(data.train, train.batch, mine, start),
         evaluate=_evaluator(config, base, architecture, mesh, data, workdir),
@@ -111,7 +108,7 @@ def _evaluator(
     batch = config.train.batch // config.train.accumulate
     mine = loop.local_rows(mesh, batch)
     few = -(-config.watch.eval_rows // batch)
-    total = total_loss(architecture, mesh)
+    total = total_loss(architecture, mesh, _loss)
     # Text is cut into rows as in pretraining, and as many are read at a time as fit this mesh.
     begun = (pathlib.Path(workdir) / pretrain.NAME / "config.json").exists()
     measured = (trained.read_config(workdir, pretrain.NAME) if begun else base).unlock()
