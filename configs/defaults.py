@@ -230,7 +230,8 @@ def get_config() -> ConfigDict:
     config.reward.sources = "rankings"
     # Fraction of the prompts of files held out, chosen by hash of the user's first turn.
     config.reward.validation_fraction = 0.2
-    # A file of people's preferences to measure on: what is held out of it. "": none.
+    # A file of people's preferences to measure on: what is held out of it. "": none. What could not
+    # be used of it is counted in human_left_out.json, of the sources in left_out.json.
     config.reward.human = ""
     # "plackett_luce" (rankings as rows of choices), "all_pairs" (every ranking counts once) or
     # "bradley_terry" (every pair counts once; takes the margin).

@@ -91,25 +91,25 @@ def open_preferences(
     tokenizer: Tokenizer,
     most: int,
     counts: collections.Counter,
+    unusable: collections.Counter,
 ) -> Preferences:
     """Every ranking of a source that belongs to a split, in tokens.
 
     Args:
-        counts: what was dropped and cut, by reason.
+        counts: what did not fit and was cut or dropped, by reason.
+        unusable: the records that are none of either split, by reason.
 
     Raises:
         InputError: a source cannot be read, or there is no ranking in the split.
     """
     found = []
-    # A file is read for each split anew, and what no split can use is counted the first time.
-    once = spec == preferences.RANKINGS or split == preferences.SPLITS[0]
-    unusable = counts if once else collections.Counter()
     for ranking in preferences.of_split(spec, workdir, split, fraction, unusable):
         tokens = encoded(tokenizer, ranking, most, counts)
         if tokens is not None:
             found.append(tokens)
     if not found:
-        reasons = "; ".join(f"{number} times: {reason}" for reason, number in counts.items())
+        why = {**unusable, **counts}
+        reasons = "; ".join(f"{number} times: {reason}" for reason, number in why.items())
         raise InputError(
             f"no ranking of {spec} is in the split {split} ({reasons or 'it is empty'}): give "
             "more rankings, or another fraction to hold out"
@@ -181,15 +181,22 @@ def open_sources(
             "lie between 0 and 1"
         )
     named = sources.parse(section.sources, f"config.{section.name}.sources")
-    by_split = {
-        split: [
-            open_preferences(
-                source.spec, workdir, split, section.validation_fraction, tokenizer, most, counts
-            )
-            for source in named
-        ]
-        for split in preferences.SPLITS
-    }
+
+    def opened(source: sources.Source, split: str) -> Preferences:
+        # A file is read for each split anew: what is of neither is counted the first time.
+        again = source.spec != preferences.RANKINGS and split != preferences.SPLITS[0]
+        return open_preferences(
+            source.spec,
+            workdir,
+            split,
+            section.validation_fraction,
+            tokenizer,
+            most,
+            counts,
+            collections.Counter() if again else counts,
+        )
+
+    by_split = {split: [opened(source, split) for source in named] for split in preferences.SPLITS}
     K, T = (max(getattr(part, size) for part in by_split["train"]) for size in "KT")
     weights = [
         source.weight or len(part.rankings)

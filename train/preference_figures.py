@@ -5,7 +5,7 @@ import collections
 import json
 import os
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -38,10 +38,16 @@ def opened(
     base = trained.read_config(workdir, own.start)
     counts: collections.Counter = collections.Counter()
     data = preference_rows.open_sources(config, own, workdir, tokenizer, counts)
-    path = pathlib.Path(workdir) / own.name / "left_out.json"
-    write_atomically(path, json.dumps(counts, indent=2) + "\n")
+    record_left_out(workdir, own.name, counts)
     settings = stage.fine_tuning(config, own, base, data.T, data.epoch)
     return *resolve(settings, tokenizer.vocab_size), data
+
+
+def record_left_out(
+    workdir: str | os.PathLike, name: str, counts: Mapping[str, int], file: str = "left_out.json"
+) -> None:
+    """Writes into the folder of the stage `name` how often what was left out or cut, and why."""
+    write_atomically(pathlib.Path(workdir) / name / file, json.dumps(counts, indent=2) + "\n")
 
 
 def flattened(batch: dict[str, Array]) -> dict[str, Array]:

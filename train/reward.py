@@ -183,15 +183,19 @@ def _human(
     section = config.reward
     if not section.human:
         return None
-    return preference_rows.open_preferences(
+    counts: collections.Counter = collections.Counter()
+    found = preference_rows.open_preferences(
         section.human,
         workdir,
         "held_out",
         section.validation_fraction,
         tokenizer,
         preference_rows.row_context(config, section),
-        collections.Counter(),
+        counts,
+        unusable=counts,
     )
+    preference_figures.record_left_out(workdir, section.name, counts, "human_left_out.json")
+    return found
 
 
 def _measured(

@@ -8,6 +8,7 @@ import tempfile
 import numpy as np
 from absl.testing import absltest, parameterized
 
+from configs import defaults
 from data import chat_tokens, conversations, preference_rows, preferences
 from data.errors import InputError
 from tests.data.web.shared import DATA
@@ -222,10 +223,9 @@ class RowsTest(absltest.TestCase):
             {"prompt": f"the cat {n}", "chosen": "dog", "rejected": "mat"} for n in range(40)
         ]
         preferences.write(folder / "a.jsonl", [*records, {"prompt": "x"}, {"ranking": 3}])
-        for split in preferences.SPLITS:
-            preference_rows.open_preferences(
-                str(folder / "a.jsonl"), "", split, 0.3, self.tokenizer, 96, self.counts
-            )
+        config = defaults.get_config()
+        config.reward.sources, config.reward.validation_fraction = str(folder / "a.jsonl"), 0.3
+        preference_rows.open_sources(config, config.reward, "", self.tokenizer, self.counts)
         self.assertEqual(self.counts.total(), 2)
 
     def test_no_prompt_is_on_both_sides(self):

@@ -32,7 +32,8 @@ def config(folder: pathlib.Path):
         [
             {"prompt": f"{n}: what is the colour of snow?", "chosen": "white", "rejected": "BLACK"}
             for n in range(500, 560)
-        ],
+        ]
+        + [{"prompt": "What is the colour of snow?", "chosen": "white"}],
     )
     result.data.source = str(folder / "text.txt")
     result.data.validation_fraction = 0.1

@@ -152,6 +152,8 @@ class RunTest(absltest.TestCase):
         self.assertGreater(report["reward/agreement"], 0.95)
         self.assertLess(report["reward/agreement_low"], report["reward/agreement"])
         self.assertGreater(report["reward/human_agreement"], 0.95)
+        left_out = json.loads((self.whole / "reward/human_left_out.json").read_text())
+        self.assertEqual(list(left_out.values()), [1])
         self.assertBetween(report["reward/calibration_error"], 0.0, 0.2)
         lines = [
             json.loads(line)
