@@ -316,7 +316,8 @@ def get_config() -> ConfigDict:
     config.rl.minibatches = 1
     # Rows computed at a time, into which answers are packed. 0: as in pretraining.
     config.rl.microbatch = 0
-    # "adamw" or "muon", and the others as in config.train; fractions are of all updates.
+    # "adamw" or "muon", and the others as in config.train; fractions are of all updates that there
+    # can be, of which a step that learns nothing makes none.
     config.rl.optimizer = "adamw"
     config.rl.learning_rate = 3e-4
     config.rl.muon_learning_rate = 2e-3

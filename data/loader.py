@@ -167,12 +167,11 @@ def training_rows(
     Raises:
         InputError: the training split is shorter than one row, or there is no such source.
     """
-    total = sum(stream.tokens - 1 for stream in corpus.train)
     longest = max((stream.tokens - 1 for stream in corpus.train), default=0)
     if longest < context:
         raise InputError(
-            f"the training split has {total} tokens, fewer than one row of {context}: give more "
-            "text, or set config.train.context or config.model.context lower"
+            f"the longest source has {longest} tokens in the training split, fewer than one row of "
+            f"{context}: give more text, or set config.train.context or config.model.context lower"
         )
     rows = [Rows(stream, context) for stream in corpus.train]
     weights = [stream.weight or stream.tokens for stream in corpus.train]

@@ -18,6 +18,7 @@ the reasons, since it teaches nothing.
 
 import collections
 import json
+import math
 import os
 import pathlib
 from collections.abc import Iterator, Sequence
@@ -117,6 +118,8 @@ def _converted(record: dict) -> list[dict]:
 
 def _by_value(asked: dict, answers: list[Any], values: Sequence[float]) -> dict:
     """A ranking by what each answer is worth."""
+    if any(isinstance(value, float) and not math.isfinite(value) for value in values):
+        raise Malformed("what an answer is worth is no finite number")
     groups: dict[float, list[int]] = collections.defaultdict(list)
     for place, value in enumerate(values):
         groups[value].append(place)

@@ -216,13 +216,16 @@ def json_records(
     Raises:
         InputError: the array is damaged or cut short, or has an element longer than 64 MB.
     """
-    beginning = file.read(1)
-    while beginning and not beginning.removeprefix(codecs.BOM_UTF8).strip():
-        beginning += file.read(1)
-    if beginning.endswith(b"["):
+    first = file.read(1)
+    if first == codecs.BOM_UTF8[:1]:
+        first += file.read(len(codecs.BOM_UTF8) - 1)
+        first = file.read(1) if first == codecs.BOM_UTF8 else first
+    while first and not first.strip():
+        first = file.read(1)
+    if first == b"[":
         values = _array(file, name)
     else:
-        values = _values(_lines(file, problems, beginning.removeprefix(codecs.BOM_UTF8)))
+        values = _values(_lines(file, problems, first))
     for number, value in values:
         if isinstance(value, dict):
             yield number, value

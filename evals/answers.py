@@ -49,20 +49,20 @@ def ask(
 ) -> list[list[Answer]]:
     """`samples` answers to each question, in its order, with `tools` at hand.
 
-    An answer depends on its question, its number and the seed alone.
+    An answer depends on its question, the places of both and the seed alone: answers to different
+    questions are drawn independently.
 
     Raises:
         InputError: a question is too long for the model's context.
     """
-    seeds = np.random.SeedSequence(seed).generate_state(max(1, samples))
     prompts = [
         prompt_ids(engine.tokenizer, question["messages"], question.get("tools", ()))
         for question in questions
     ]
     openings = [
         Opening(prompt, seed=int(own_seed), temperature=temperature)
-        for prompt in prompts
-        for own_seed in seeds[:samples]
+        for number, prompt in enumerate(prompts)
+        for own_seed in np.random.SeedSequence([seed, number]).generate_state(samples)
     ]
     with contextlib.closing(Turns(engine, tools, bounds)) as turns:
         given = [Answer(said(trajectory), trajectory) for trajectory in turns.complete(openings)]

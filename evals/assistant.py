@@ -88,6 +88,8 @@ def run(config: ml_collections.ConfigDict, workdir: str) -> None:
                     asked = chat.questions(config, told, kind)
                     seen[kind, measure.tools] = _answered(engine, asked, at_hand)
                 pairs += seen[kind, measure.tools]
+            if not pairs:  # the world is small, or config.world_chat asks for none
+                continue
             verdicts = [_verdict(question, answer.text, measure) for question, answer in pairs]
             figures[measure.figure] = sum(verdicts) / len(verdicts)
             lines += [

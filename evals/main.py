@@ -35,6 +35,7 @@ from evals.tasks import tasks
 from model.attention import check_backend
 from model.sharding import make_mesh
 from serve.load import WEIGHTS, Trained, decoding_mesh, load, read_config
+from train import pretrain
 
 BITS_PER_BYTE = "bits_per_byte"
 TASKS = (BITS_PER_BYTE, suite.CORE, *tasks())
@@ -81,12 +82,27 @@ def _bits_per_byte() -> None:
     mesh = _mesh(config)
     with jax.set_mesh(mesh):
         trained = _runnable(load(workdir, stage, mesh, PRECISION.value), mesh)
+        trained = _reading_as_base(trained, workdir)
         if TEXT.value is not None:
             _print(f"{TEXT.value}: ", bits_per_byte.of_text(trained, mesh, TEXT.value))
             return
-        figures = _named(bits_per_byte.held_out(trained, mesh, workdir))
+        found = bits_per_byte.held_out(trained, mesh, workdir)
+    if stage != pretrain.NAME:
+        # What fine-tuning calls its val_loss is that of conversations.
+        found["text_loss"] = found.pop("val_loss")
+    figures = _named(found)
     _print(f"{stage}/", figures)
     _record(figures)
+
+
+def _reading_as_base(trained: Trained, workdir: str) -> Trained:
+    """It reads text in the rows of the run's base model, where there is one: then they compare."""
+    if not (pathlib.Path(workdir) / pretrain.NAME / "config.json").exists():
+        return trained
+    base, config = read_config(workdir, pretrain.NAME), trained.config.copy_and_resolve_references()
+    for key in ("context", "separate_documents"):
+        config.train[key] = base.train[key]
+    return trained._replace(config=config)
 
 
 def _suite() -> None:

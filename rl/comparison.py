@@ -26,7 +26,7 @@ from data.run_folder import is_done, mark_done, record, write_atomically
 from evals.answers import said
 from rl import divergence, feedback, unverified
 from rl.environments import named
-from rl.environments.environment import Problem, problem_seed
+from rl.environments.environment import Environment, Problem, problem_seed
 from rl.environments.jokes import NAME as ENVIRONMENT
 from rl.rollout import rollout_seeds, trajectories
 from serve.engine import Engine
@@ -75,9 +75,7 @@ def run(config: ConfigDict, workdir: str) -> None:
     mesh = decoding_mesh(_SLOTS)
     reference = load(workdir, section.stages[0], mesh)
     environment = named.environment(ENVIRONMENT, config)
-    # Odd ones: even ones are to stop by.
-    numbers = [problem_seed(config.seed, 2 * n + 1, True) for n in range(section.prompts)]
-    problems = [environment.problem(seed, 1) for seed in numbers]
+    problems, numbers = _problems(config, environment)
     seeds = [rollout_seeds(config.seed, seed, section.samples) for seed in numbers]
     score = RewardModel.load(workdir, section.reward).score
     measure = divergence.measurer(
@@ -107,6 +105,31 @@ def run(config: ConfigDict, workdir: str) -> None:
     figures = {f"{row.name}_{what}": getattr(row, what) for row in rows for what in ("gold", "kl")}
     record(workdir, {f"{NAME}/{name}": value for name, value in figures.items()})
     mark_done(folder, figures)
+
+
+def _problems(config: ConfigDict, environment: Environment) -> tuple[list[Problem], list[int]]:
+    """Held-out problems that no policy was stopped by, and their seeds.
+
+    Raises:
+        InputError: hardly any are left.
+    """
+    seeds = [problem_seed(config.seed, n, True) for n in range(config.rlhf.eval_problems)]
+    seen = [environment.problem(seed, 1) for seed in seeds]
+    half = zip(seen, unverified.says_when_to_stop(seen), strict=True)
+    stopped_by = {repr(one.messages) for one, stops in half if stops}
+    problems, numbers, wanted = [], [], config.comparison.prompts
+    for number in range(100 * wanted):
+        seed = problem_seed(config.seed, number, True)
+        problem = environment.problem(seed, 1)
+        if repr(problem.messages) not in stopped_by:
+            problems.append(problem)
+            numbers.append(seed)
+        if len(problems) == wanted:
+            return problems, numbers
+    raise InputError(
+        f"config.comparison.prompts is {wanted}: there are not so many held-out prompts beside the "
+        "half that policies are stopped by; lower it or config.rlhf.eval_problems"
+    )
 
 
 def _check(section: ConfigDict) -> None:

@@ -62,7 +62,7 @@ class Learner:
         train, rl = config.train, config.rl
         self._mesh, self._method, self._architecture = mesh, method, architecture
         self._microbatches, self._parts = train.accumulate, (rl.epochs, rl.minibatches)
-        # The schedule counts updates.
+        # The schedule counts updates, of which a step makes at most so many.
         counted = train.copy_and_resolve_references().unlock()
         counted.steps = train.steps * rl.epochs * rl.minibatches
         self._optimizer = optimizer(counted, method.declarations)

@@ -16,10 +16,12 @@ from collections.abc import Callable, Iterator, Sequence
 
 import jax
 import numpy as np
+from absl import logging
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 from tqdm import tqdm
 
+from data import sources
 from data.encoding import Tokenizer
 from data.errors import InputError
 from data.run_folder import is_done
@@ -29,6 +31,7 @@ from rl import evaluation, peak, unverified
 from rl.advantages import overlong_penalty
 from rl.environments import curriculum, named
 from rl.environments.environment import Environment, chosen_levels
+from rl.environments.files import HELD_OUT
 from rl.learner import Learner, Method
 from rl.packing import Packed, pack
 from rl.practice import Practice, Writer
@@ -71,6 +74,7 @@ def run(
     environment = named.environment(config.rl.environment, config)
     chosen_levels(environment, config.rl.levels, "rl")  # refused before anything is loaded
     _check_rewards(config.rl, environment)
+    _warn_of_what_was_trained_on(config)
     mesh = stage.mesh_of(config, architecture, "rl")
     method = make_method(config, architecture, tokenizer.vocab_size)
     with contextlib.ExitStack() as stack:
@@ -124,6 +128,20 @@ def stage_config(config: ConfigDict, base: ConfigDict) -> ConfigDict:
     if config.checkpoint.folder:
         result.checkpoint.folder = os.path.join(config.checkpoint.folder, rl.name)
     return result
+
+
+def _warn_of_what_was_trained_on(config: ConfigDict) -> None:
+    taught = {source.spec for source in sources.parse(config.sft.sources)}
+    for part in sources.parse(config.rl.environment):
+        path = part.spec.partition(":")[2]
+        if path in taught and config.sft.validation_fraction < HELD_OUT:
+            logging.warning(
+                "config.sft.sources names %s, too: most problems that are kept for measuring here "
+                "were trained on, answers included. In a new run, set "
+                "config.sft.validation_fraction to %s at least.",
+                path,
+                HELD_OUT,
+            )
 
 
 def _check_rewards(rl: ConfigDict, environment: Environment) -> None:

@@ -102,17 +102,24 @@ def prepared(
     return dataclasses.replace(practice, rewards=rewards), judges
 
 
+def says_when_to_stop(problems: Sequence[Problem]) -> list[bool]:
+    """Of each held-out problem, whether it is of the half that says when to stop: every second is,
+    and one that asks the same as an earlier one is of that one's half."""
+    places: dict[str, int] = {}
+    return [places.setdefault(repr(one.messages), len(places)) % 2 == 0 for one in problems]
+
+
 def figures(
     rollouts: Sequence[Rollout], samples: int, gold: np.ndarray, strayed: np.ndarray
 ) -> dict[str, float]:
     """Means over an evaluation; proxy and gold over the half of the prompts to report on.
 
     Args:
-        rollouts: `samples` of each held-out problem, neighbours; problems 0, 2, ... are to stop by.
+        rollouts: `samples` of each held-out problem, neighbours.
         gold: [N], of each in deviations of the start.
         strayed: [N], of each in nats.
     """
-    to_stop_by = np.arange(len(rollouts)) // samples % 2 == 0
+    to_stop_by = np.repeat(says_when_to_stop([r.problem for r in rollouts[::samples]]), samples)
     rewards = np.array([one.reward for one in rollouts])
     surprise = -sum(sum(one.trajectory.log_probs) for one in rollouts)
     return evaluation.figures(rollouts) | {

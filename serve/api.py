@@ -240,7 +240,7 @@ def serve(
     if not loopback and not site.key:
         say("anybody who can reach this machine can use the model: consider --api_key")
     server.run(sockets=[listening])
-    if any(thread.state is State.LOADING for thread in threads.values()):
+    if any(thread.state is State.LOADING or thread.left_compiling for thread in threads.values()):
         os._exit(0)  # the interpreter would wait for what is being compiled
     for thread in threads.values():
         if thread.served is None and thread.error is not None:

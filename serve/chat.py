@@ -172,9 +172,7 @@ def _answer_once(conversation: Conversation, settings: dict[str, float]) -> None
     beside = Display(sys.stderr, not HIDE_THINKING.value)
     said = []
     for event in conversation.say(PROMPT.value, settings | {"seed": SEED.value}):
-        if event.kind == "text" and not conversation.tools:
-            write(event.text, sys.stdout)
-        elif event.kind == "text":
+        if event.kind == "text":
             # Of messages that call tools nothing is the answer, and the calls come last.
             said.append(event.text)
         else:

@@ -5,8 +5,10 @@ large or too deep for its limits is refused, or ends the text. JSON is laid out 
 `json.dumps` does, so that no model can go on with white space for ever.
 """
 
+import decimal
 import functools
 import json
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -25,7 +27,7 @@ ANY_OBJECT = {"type": "object"}
 
 
 # What compiling a schema costs grows with these, and nothing else bounds it.
-_MOST_MULTIPLE, _MOST_PARTS = 10_000, 20_000
+_MOST_MULTIPLE, _MOST_PLACES, _MOST_PARTS = 5_000, 12, 20_000
 
 
 def json_bias(tokenizer: Tokenizer, schema: dict[str, Any]) -> Bias:
@@ -83,9 +85,8 @@ def _check_cost(schema: Any) -> None:
         one = left.pop()
         parts += 1
         if isinstance(one, dict):
-            step = one.get("multipleOf")
             # Of several that hold at once, the grammar counts to their product.
-            multiple *= max(1, abs(step)) if type(step) is int else 1
+            multiple *= _counted(one.get("multipleOf"))
             left += one.values()
         elif isinstance(one, list):
             left += one
@@ -93,6 +94,16 @@ def _check_cost(schema: Any) -> None:
             raise _refused(f"its multipleOf come to more than {_MOST_MULTIPLE}")
         if parts > _MOST_PARTS:
             raise _refused(f"it has more than {_MOST_PARTS} parts")
+
+
+def _counted(step: Any) -> int:
+    """How far the grammar has to count for multiples of a number: 99995 for 9999.5."""
+    if type(step) not in (int, float) or not math.isfinite(step):
+        return 1  # refused by whoever reads it as a schema
+    _, digits, exponent = decimal.Decimal(repr(step)).normalize().as_tuple()
+    if not -_MOST_PLACES <= exponent <= _MOST_PLACES:
+        return _MOST_MULTIPLE + 1
+    return max(1, int("".join(map(str, digits))) * 10 ** max(exponent, 0))
 
 
 def _call_schema(function: dict[str, Any], place: str) -> dict[str, Any]:

@@ -96,8 +96,8 @@ def run(plan: Plan, folder: pathlib.Path, mesh: Mesh, config: ConfigDict) -> tup
     Returns:
       The last state, and the figures of the last evaluation with "tokens_per_second",
       "peak_fraction" (plan.flops per second of stepping over plan.peak; evaluation, saving and
-      compilation left out), "flops" (those of all steps, where the plan knows them) and "seconds"
-      (all of them, over every start of the run).
+      compilation left out), "flops" and "tokens" (of all steps, where the plan knows them) and
+      "seconds" (all of them, over every start of the run).
 
     Raises:
       Stopped: SIGTERM or SIGINT came; the state is saved.
@@ -139,8 +139,10 @@ def run(plan: Plan, folder: pathlib.Path, mesh: Mesh, config: ConfigDict) -> tup
                         last, state = _evaluated(plan, state, step == plan.steps)
                         watch.record(step, last)
                         over = _is_over(plan, state)
-                        if lead and plan.sample:
-                            _append(folder / "samples.txt", step, plan.sample(state))
+                        if plan.sample:
+                            text = plan.sample(state)  # by all hosts, which compute together
+                            if lead:
+                                _append(folder / "samples.txt", step, text)
                 signum = stop.reached(step)
                 if signum or over or _due(step, config.checkpoint.steps, plan.steps):
                     flight.land()  # so that nothing is saved that is not known to be finite
@@ -154,7 +156,8 @@ def run(plan: Plan, folder: pathlib.Path, mesh: Mesh, config: ConfigDict) -> tup
         raise Stopped(int(state.step), stop.signum)
     if last is None:  # it was killed between its last save and the end
         last = plan.evaluate(state, True)
-    cost = {"flops": plan.steps * plan.flops} if plan.flops else {}
+    each = {"flops": plan.flops, "tokens": plan.tokens}
+    cost = {name: plan.steps * value for name, value in each.items() if value}
     return state, last | _speed(plan, clock) | cost | {"seconds": clock.seconds()}
 
 

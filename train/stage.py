@@ -23,7 +23,7 @@ from model.attention import check_backend
 from model.config import ModelConfig
 from model.parameters import count, flops_per_token, parameters
 from model.sampling import sampling
-from model.sharding import make_mesh
+from model.sharding import constrain, make_mesh
 from train import loop, state, watch
 from train.gradients import Metrics
 from train.peak import matmul_peak
@@ -207,7 +207,7 @@ def sampler(
     @jax.jit
     def write(params: dict[str, Any]) -> tuple[Array, Array]:
         keys = jax.random.split(jax.random.key(config.seed), len(prompts))
-        return decode.generate(
+        tokens, counts = decode.generate(
             params,
             architecture,
             padded,
@@ -218,6 +218,8 @@ def sampler(
             tokenizer.vocab_size,
             end,
         )
+        # Whole on every device, so that each host can read all of it.
+        return constrain(tokens, None, None), constrain(counts, None)
 
     def sample(current: state.State) -> str:
         if steps < 1:

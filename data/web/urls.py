@@ -135,6 +135,8 @@ def _url_key(url: str) -> int:
 def _listed(compiled: str, keys: list[int]) -> np.ndarray:
     """bool, one a key."""
     listed = _mapped(compiled)
+    if not len(listed):
+        return np.zeros(len(keys), bool)
     wanted = np.array(keys, np.uint64)
     places = np.searchsorted(listed, wanted)
     return (places < len(listed)) & (listed[np.minimum(places, len(listed) - 1)] == wanted)

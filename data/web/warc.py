@@ -109,20 +109,23 @@ def _records(window: "_Window", end_state: Callable[[], str], max_bytes: int) ->
             found = window.skip_to(_NEXT_RECORD)
             yield Record("", "", "", b"", 0, BAD_HEADER if found else end_state() or BAD_HEADER)
             continue
-        length = parsed.content_length
-        block = window.take(min(length, max_bytes))
-        if length > max_bytes:
-            left = length - max_bytes
-            problem = OVERSIZE if window.skip(left) == left else end_state() or WRONG_LENGTH
-        elif len(block) < length:
-            swallowed = _NEXT_RECORD in block
+        length, block = parsed.content_length, b""
+        if not window.holds(min(length, max_bytes + 1)):
+            swallowed = window.find(_NEXT_RECORD, length) >= 0
             problem = WRONG_LENGTH if swallowed else end_state() or WRONG_LENGTH
+        elif length > max_bytes:
+            beginning, left = window.take(max_bytes), length - max_bytes
+            problem = OVERSIZE if window.skip(left) == left else end_state() or WRONG_LENGTH
+            if problem == WRONG_LENGTH:
+                window.put_back(beginning)
         else:
-            problem = WRONG_LENGTH if window.peek(4).strip(_BLANK) else ""
+            problem = WRONG_LENGTH if window.peek(4, start=length).strip(_BLANK) else ""
         if problem == WRONG_LENGTH:
-            # The next record may lie inside what was taken for the block, or behind it.
-            window.put_back(block)
+            # The next record may lie inside what was meant to be the block, or behind it. Nothing
+            # of that is taken out and put back: it may be full of such records.
             window.skip_to(_NEXT_RECORD)
+        elif problem != OVERSIZE:
+            block = window.take(length)
         yield _record(parsed, block, problem)
 
 
@@ -168,9 +171,14 @@ class _Window:
         self._fill(1)
         return not self._data
 
-    def peek(self, size: int) -> bytes:
+    def holds(self, size: int) -> bool:
+        """Whether there are so many bytes."""
         self._fill(size)
-        return bytes(self._data[:size])
+        return len(self._data) >= size
+
+    def peek(self, size: int, start: int = 0) -> bytes:
+        self._fill(start + size)
+        return bytes(self._data[start : start + size])
 
     def starts_with(self, prefix: bytes) -> bool:
         return self.peek(len(prefix)) == prefix

@@ -71,14 +71,11 @@ def _time(found: Found) -> str:
 def _cost(found: Found) -> str:
     rows = []
     for name, stage in found.stages.items():
-        train = stage.config.get("train", {})
         steps = max((line["step"] for line in stage.metrics), default=0)
-        speed, peak, flops, seconds = (
+        peak, flops, tokens, seconds = (
             found.figures.get(f"{name}/{key}")
-            for key in ("tokens_per_second", "peak_fraction", "flops", "seconds")
+            for key in ("peak_fraction", "flops", "tokens", "seconds")
         )
-        size = [train.get("batch"), train.get("context")]
-        tokens = steps * size[0] * size[1] if speed is not None and all(size) else None
         rows.append(
             [
                 text(name),

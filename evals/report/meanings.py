@@ -61,9 +61,11 @@ _MEANINGS = (
     (r"rlhf/gold_end", "the judge's score at the end, in standard deviations"),
     (r"rlhf/proxy_(before|peak|end)", "the reward model's score: {0}"),
     (r".*/val_loss", "surprise about held-out data, in nats"),
+    (r".*/text_loss", "surprise about held-out text, in nats a token"),
     (r".*/bits_per_byte", "bits that a byte of held-out text costs"),
     (r".*/tokens_per_second", "tokens trained on a second"),
     (r".*/peak_fraction", "share of the devices' speed of plain matrix products"),
+    (r".*/tokens", "tokens that the stage's steps read"),
     (r".*/flops", "arithmetic operations of the stage's steps"),
     (r".*/seconds", "time of the stage's steps and evaluations"),
 )

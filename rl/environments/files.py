@@ -1,7 +1,8 @@
 """Environments from files of questions with answers: GSM8K, and any JSON Lines.
 
 A file's questions are divided by a hash of their text: a tenth is for measuring, and equal
-questions are always on one side.
+questions are always on one side. Fine-tuning divides by the same hash: from a file that both read,
+it keeps at least what is measured here if config.sft.validation_fraction is a tenth or more.
 """
 
 import collections
@@ -18,7 +19,7 @@ from data.world.chat.setting import user
 from rl.environments import answers
 from rl.environments.environment import Environment, Problem, is_held_out
 
-_HELD_OUT = 0.1
+HELD_OUT = 0.1
 _MOST = 1_000_000  # questions of a file
 _FINAL = re.compile(r"####\s*(-?[0-9][0-9,]*)\s*$")
 
@@ -85,7 +86,7 @@ def _halves(path: str, final: Callable[[object], str | None]) -> dict[bool, list
                 "number)"
             )
         question, answer = well_formed(question), well_formed(answer)
-        halves[sources.is_held_out(question, _HELD_OUT)].append((question, answer))
+        halves[sources.is_held_out(question, HELD_OUT)].append((question, answer))
         if len(halves[False]) > _MOST:
             raise InputError(f"{path} has more than {_MOST:,} questions: give a smaller file")
     for why, count in unread.items():

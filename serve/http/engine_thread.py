@@ -124,6 +124,7 @@ class Texts:
         self.jobs = [_Job(work, self, number, now) for number, work in enumerate(works)]
         self.results: list[Result | None] = [None] * len(works)
         self.news: asyncio.Queue[_News] = asyncio.Queue()
+        self._unread = len(works)
 
     def __enter__(self) -> "Texts":
         return self
@@ -142,14 +143,14 @@ class Texts:
         Raises:
             ApiError: the engine refused the work, or failed.
         """
-        left = sum(not job.over for job in self.jobs)
-        while left:
+        # Some may be over before anybody reads: their results wait in the queue.
+        while self._unread:
             job, news = await self.news.get()
             if isinstance(news, _Failed):
                 raise news.error
             if isinstance(news, _Done):
                 self.results[job.number] = news.result
-                left -= 1
+                self._unread -= 1
             else:
                 yield job.number, news
 
@@ -175,6 +176,10 @@ class EngineThread:
         self.state, self.error = State.LOADING, None
         self.on_unloadable: Callable[[], None] = nothing
         self.served: Served | None = None
+        # Whether, when the thread ended, something was being compiled that nothing can interrupt.
+        self.left_compiling = False
+        # Held where work is put in and where the last is taken out: none comes in between.
+        self._ending = threading.Lock()
         self._inbox: queue.SimpleQueue[tuple[str, _Job | None]] = queue.SimpleQueue()
         # What a text took lately from its coming to its end, its waiting included.
         self._held, self._seconds = 0, 1.0
@@ -217,15 +222,24 @@ class EngineThread:
         Raises:
             ApiError: too much is waiting: 429.
         """
-        self.ready()
+        with self._ending:
+            self.ready()
+            self._check_room(len(works))
+            texts = Texts(self, works)
+            self._held += len(works)
+            for job in texts.jobs:
+                self._inbox.put(("add", job))
+        return texts
+
+    def _check_room(self, count: int) -> None:
         most = self._limits.slots + self._limits.queue
-        if len(works) > most:
+        if count > most:
             raise ApiError(
                 400,
-                f"The request asks for {len(works)} texts; this server takes {most} at a time.",
+                f"The request asks for {count} texts; this server takes {most} at a time.",
                 "too_many_texts",
             )
-        if self._held + len(works) > most:
+        if self._held + count > most:
             self._metrics.refused.inc()
             seconds = 1 + int(self._seconds)
             raise ApiError(
@@ -234,11 +248,6 @@ class EngineThread:
                 "queue_full",
                 headers={"Retry-After": str(min(seconds, 60))},
             )
-        texts = Texts(self, works)
-        self._held += len(works)
-        for job in texts.jobs:
-            self._inbox.put(("add", job))
-        return texts
 
     def cancel(self, job: _Job) -> None:
         self._metrics.cancelled.inc()
@@ -270,11 +279,13 @@ class EngineThread:
             if not isinstance(error, InputError):
                 logging.exception("the engine has failed")
         finally:
-            left = [job for what, job in self._drained() if what == "add"]
+            with self._ending:
+                left = [job for what, job in self._drained() if what == "add"]
             if worker is not None:
                 self._post(worker.news)
                 left += worker.jobs
                 worker.close()
+                self.left_compiling = worker.compiling
             if self.served is not None:
                 self.served.close()
             gone = ApiError(503, "The model cannot go on.", self.state.value)
@@ -339,6 +350,10 @@ class _Worker:
             self.cancel(job)
         self._turns.close()
         self._compiler.shutdown(wait=False, cancel_futures=True)
+
+    @property
+    def compiling(self) -> bool:
+        return any(future.running() for future in self._compiling.values())
 
     def add(self, job: _Job) -> None:
         try:

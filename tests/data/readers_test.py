@@ -1,3 +1,4 @@
+import codecs
 import collections
 import gzip
 import io
@@ -193,6 +194,25 @@ class JsonLinesTest(absltest.TestCase):
         with self.assertRaisesRegex(InputError, "one object a line"):
             self.read(b'[\n"a",\n"b"\n]\n')
         self.assertEqual(self.read(b"")[0], [])
+
+
+class JsonRecordsTest(parameterized.TestCase):
+    @parameterized.product(
+        before=(b"", b" \n" * 500_000, codecs.BOM_UTF8, codecs.BOM_UTF8 + b"\n\t "),
+        content=(b'[{"a": 1}, {"a": 2}]', b'{"a": 1}\n{"a": 2}\n'),
+    )
+    def test_an_array_or_lines_whatever_stands_before(self, before, content):
+        problems = collections.Counter()
+        file = io.BytesIO(before + content)
+        found = [value for _, value in readers.json_records(file, "a", problems)]
+        self.assertEqual(found, [{"a": 1}, {"a": 2}])
+        self.assertEmpty(problems)
+
+    def test_what_only_begins_like_a_byte_order_mark_is_no_object(self):
+        problems = collections.Counter()
+        file = io.BytesIO(b'\xef\xbbx\n{"a": 1}\n')
+        self.assertEqual([v for _, v in readers.json_records(file, "a", problems)], [{"a": 1}])
+        self.assertEqual(problems["records that are not JSON objects"], 1)
 
 
 class ParquetTest(absltest.TestCase):

@@ -18,7 +18,7 @@ from data.errors import InputError
 from model.sharding import make_mesh
 from rl import feedback, grpo, peak, ppo, unverified
 from rl.environments import named
-from rl.environments.environment import problem_seed
+from rl.environments.environment import Problem, problem_seed
 from rl.rollout import Rollout
 from serve.turns import Trajectory
 from tests.rl import killed, toy
@@ -61,10 +61,21 @@ class FeedbackTest(absltest.TestCase):
             feedback.scale([2.0, 2.0, 2.0], "gold")
 
 
+def asking(text: str) -> Problem:
+    return Problem(text, ({"role": "user", "content": text},), "", {})
+
+
 class FiguresTest(absltest.TestCase):
+    def test_what_is_asked_twice_is_of_one_half(self):
+        problems = [asking(text) for text in ("a", "b", "a", "c", "b", "d", "c")]
+        halves = unverified.says_when_to_stop(problems)
+        self.assertEqual(halves, [True, False, True, True, False, False, True])
+
     def test_by_hand(self):
         # Four problems of two answers; 0 and 2 are to stop by.
-        rollouts = [Rollout(None, turn([1] * (1 + n)), float(n), "") for n in range(8)]
+        rollouts = [
+            Rollout(asking(f"{n // 2}"), turn([1] * (1 + n)), float(n), "") for n in range(8)
+        ]
         gold = np.array([1.0, 1, 2, 4, 5, 5, 6, 8])
         found = unverified.figures(rollouts, 2, gold, np.arange(8.0))
         self.assertEqual(found["proxy"], (2 + 3 + 6 + 7) / 4)

@@ -88,12 +88,20 @@ class SchemaTest(parameterized.TestCase):
         ({"allOf": [{"type": "string"}, {"type": "integer"}]},),
         # What would take minutes and gigabytes to compile.
         ({"type": "integer", "multipleOf": 10_000_019},),
+        ({"type": "integer", "multipleOf": 1_000_003.0},),
+        ({"type": "number", "multipleOf": 99_999.5},),
+        ({"type": "number", "multipleOf": 1e300},),
         ({"allOf": [{"type": "integer", "multipleOf": n} for n in (97, 101, 103)]},),
         ({"enum": [*range(30_000)]},),
     )
     def test_what_cannot_be_followed_is_refused(self, schema):
         with self.assertRaisesRegex(InputError, "the schema cannot be followed"):
             grammar.json_bias(small_model.tokenizer(), schema)
+
+    @parameterized.parameters(0.01, 1e-6, 2.5, 100, 1e3)
+    def test_usual_multiples_are_followed(self, step):
+        schema = {"type": "number", "multipleOf": step}
+        self.assertIsNotNone(grammar.json_bias(small_model.tokenizer(), schema)([]))
 
     def test_parameters_may_refer_to_parts_of_themselves(self):
         tokenizer = small_model.tokenizer()

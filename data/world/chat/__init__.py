@@ -127,15 +127,9 @@ def setting(config: Mapping, tellings: Mapping[str, int] | None = None) -> Setti
     Without ``tellings``, those of the documents that config.world describes.
 
     Raises:
-      InputError: if no fact is told often enough to be asked about, or nothing or everything is to
-        be held out.
+      InputError: if no fact is told often enough to be asked about; or as Setting.
     """
     options = config["world_chat"]
-    if not 0 < options["held_out"] < 1:
-        raise InputError(
-            f"config.world_chat.held_out is {options['held_out']}: it is a share between 0 and 1, "
-            "since some words and numbers are for training and some for measuring"
-        )
     if tellings is None:
         tellings = documents.tellings(config["world"]["seed"], config["world"]["megabytes"])
     parts = splitting.split(

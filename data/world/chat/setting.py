@@ -4,6 +4,7 @@ import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from data.errors import InputError
 from data.world.chat import split as splitting
 from data.world.chat.split import Split, Topic
 from data.world.facts import Fact
@@ -11,10 +12,21 @@ from data.world.facts import Fact
 
 @dataclass(frozen=True)
 class Setting:
-    """``options`` are config.world_chat, documented in data.world.chat.defaults."""
+    """``options`` are config.world_chat, documented in data.world.chat.defaults.
+
+    Raises:
+      InputError: if nothing or everything is to be held out.
+    """
 
     options: Mapping
     split: Split
+
+    def __post_init__(self) -> None:
+        if not 0 < self.options["held_out"] < 1:
+            raise InputError(
+                f"config.world_chat.held_out is {self.options['held_out']}: it is a share between "
+                "0 and 1, since some words and numbers are for training and some for measuring"
+            )
 
     @property
     def seed(self) -> int:

@@ -89,6 +89,12 @@ class BlocklistTest(parameterized.TestCase):
         with self.assertRaisesRegex(InputError, "no file named domains or urls"):
             urls.compile_blocklists(str(self.folder / "none"), self.compiled)
 
+    def test_a_list_of_nothing_bars_nothing(self):
+        (self.folder / "empty").mkdir()
+        (self.folder / "empty" / "domains").write_text("# none yet\n")
+        self.assertEqual(urls.compile_blocklists(str(self.folder / "empty"), self.compiled), 0)
+        self.assertIsNone(self.reason("https://bad.example/"))
+
     def test_a_damaged_list_is_named(self):
         path = self.folder / "lists" / "gambling" / "domains.gz"
         path.write_bytes(gzip.compress(b"a.example\n" * 1000)[:20])

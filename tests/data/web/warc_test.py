@@ -126,6 +126,14 @@ class RecordsTest(parameterized.TestCase):
         self.assertNotEmpty(outcomes(content))
         self.assertLess(time.process_time() - started, 20)
 
+    def test_many_records_that_lie_are_each_found(self):
+        lie = b"WARC/1.0\r\nContent-Length: %d\r\n\r\nx\r\n"
+        for length in (LIMIT // 2, 2 * LIMIT):
+            content = lie % length * 20_000 + PLAIN_A
+            found = outcomes(content)
+            self.assertEqual(found[-1], ("a", ""))
+            self.assertGreater(len(found), 10_000)
+
     def test_endless_header(self):
         bad = gzip.compress(b"WARC/1.0\r\nX: " + b"x" * 1_000_000)
         self.assertEqual(outcomes(A + bad + C), [("a", ""), ("", warc.BAD_HEADER), ("c", "")])
