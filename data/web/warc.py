@@ -111,7 +111,7 @@ def _records(window: "_Window", end_state: Callable[[], str], max_bytes: int) ->
             continue
         length, block = parsed.content_length, b""
         if not window.holds(min(length, max_bytes + 1)):
-            swallowed = window.find(_NEXT_RECORD, length) >= 0
+            swallowed = length <= max_bytes and window.find(_NEXT_RECORD, length) >= 0
             problem = WRONG_LENGTH if swallowed else end_state() or WRONG_LENGTH
         elif length > max_bytes:
             beginning, left = window.take(max_bytes), length - max_bytes

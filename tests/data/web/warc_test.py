@@ -2,6 +2,7 @@ import base64
 import gzip
 import io
 import os
+import random
 import time
 import tracemalloc
 
@@ -79,7 +80,8 @@ class RecordsTest(parameterized.TestCase):
                 self.assertTrue(problem or block == honest, end)
 
     def test_corrupt_member_costs_itself_alone(self):
-        bad = bytearray(crawls.record("http://x/b", crawls.http(os.urandom(200_000))))
+        block = crawls.http(random.Random(0).randbytes(200_000))
+        bad = bytearray(crawls.record("http://x/b", block))
         bad[1000:1100] = bytes(100)
         found = outcomes(A + bytes(bad) + C)
         self.assertEqual(found, [("a", ""), ("b", warc.CORRUPT), ("c", "")])
@@ -128,11 +130,9 @@ class RecordsTest(parameterized.TestCase):
 
     def test_many_records_that_lie_are_each_found(self):
         lie = b"WARC/1.0\r\nContent-Length: %d\r\n\r\nx\r\n"
-        for length in (LIMIT // 2, 2 * LIMIT):
-            content = lie % length * 20_000 + PLAIN_A
-            found = outcomes(content)
-            self.assertEqual(found[-1], ("a", ""))
-            self.assertGreater(len(found), 10_000)
+        for length, count in ((LIMIT // 2, 20_000), (2 * LIMIT, 2_000)):
+            found = outcomes(gzip.compress(lie % length * count + PLAIN_A))
+            self.assertEqual(found, [("", warc.WRONG_LENGTH)] * count + [("a", "")])
 
     def test_endless_header(self):
         bad = gzip.compress(b"WARC/1.0\r\nX: " + b"x" * 1_000_000)
