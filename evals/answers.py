@@ -60,13 +60,19 @@ def ask(
         for question in questions
     ]
     openings = [
-        Opening(prompt, seed=int(own_seed), temperature=temperature)
+        Opening(prompt, seed=own_seed, temperature=temperature)
         for number, prompt in enumerate(prompts)
-        for own_seed in np.random.SeedSequence([seed, number]).generate_state(samples)
+        for own_seed in sample_seeds(seed, number, samples)
     ]
     with contextlib.closing(Turns(engine, tools, bounds)) as turns:
         given = [Answer(said(trajectory), trajectory) for trajectory in turns.complete(openings)]
     return [given[start : start + samples] for start in range(0, len(given), samples)]
+
+
+def sample_seeds(seed: int, number: int, samples: int) -> list[int]:
+    """A seed for each sample of the question or problem with this number, of these alone."""
+    drawn = np.random.SeedSequence([seed, number]).generate_state(samples)
+    return [int(one) for one in drawn]
 
 
 def said(trajectory: Trajectory) -> str:

@@ -82,7 +82,8 @@ def _bits_per_byte() -> None:
     mesh = _mesh(config)
     with jax.set_mesh(mesh):
         trained = _runnable(load(workdir, stage, mesh, PRECISION.value), mesh)
-        trained = _reading_as_base(trained, workdir)
+        reading = pretrain.reading_as_base(trained.config, workdir, otherwise=trained.config)
+        trained = trained._replace(config=reading)
         if TEXT.value is not None:
             _print(f"{TEXT.value}: ", bits_per_byte.of_text(trained, mesh, TEXT.value))
             return
@@ -93,16 +94,6 @@ def _bits_per_byte() -> None:
     figures = _named(found)
     _print(f"{stage}/", figures)
     _record(figures)
-
-
-def _reading_as_base(trained: Trained, workdir: str) -> Trained:
-    """It reads text in the rows of the run's base model, where there is one: then they compare."""
-    if not (pathlib.Path(workdir) / pretrain.NAME / "config.json").exists():
-        return trained
-    base, config = read_config(workdir, pretrain.NAME), trained.config.copy_and_resolve_references()
-    for key in ("context", "separate_documents"):
-        config.train[key] = base.train[key]
-    return trained._replace(config=config)
 
 
 def _suite() -> None:

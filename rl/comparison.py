@@ -23,12 +23,12 @@ from ml_collections import ConfigDict
 
 from data.errors import InputError
 from data.run_folder import is_done, mark_done, record, write_atomically
-from evals.answers import said
+from evals.answers import said, sample_seeds
 from rl import divergence, feedback, unverified
 from rl.environments import named
 from rl.environments.environment import Environment, Problem, problem_seed
 from rl.environments.jokes import NAME as ENVIRONMENT
-from rl.rollout import rollout_seeds, trajectories
+from rl.rollout import trajectories
 from serve.engine import Engine
 from serve.load import Trained, decoding_mesh, load
 from serve.turns import Bounds, Trajectory, Turns
@@ -76,7 +76,7 @@ def run(config: ConfigDict, workdir: str) -> None:
     reference = load(workdir, section.stages[0], mesh)
     environment = named.environment(ENVIRONMENT, config)
     problems, numbers = _problems(config, environment)
-    seeds = [rollout_seeds(config.seed, seed, section.samples) for seed in numbers]
+    seeds = [sample_seeds(config.seed, seed, section.samples) for seed in numbers]
     score = RewardModel.load(workdir, section.reward).score
     measure = divergence.measurer(
         reference.architecture, reference.tokenizer.vocab_size, mesh, jax.device_count() * 4
@@ -116,12 +116,12 @@ def _problems(config: ConfigDict, environment: Environment) -> tuple[list[Proble
     seeds = [problem_seed(config.seed, n, True) for n in range(config.rlhf.eval_problems)]
     seen = [environment.problem(seed, 1) for seed in seeds]
     half = zip(seen, unverified.says_when_to_stop(seen), strict=True)
-    stopped_by = {repr(one.messages) for one, stops in half if stops}
+    stopped_by = [one.messages for one, stops in half if stops]
     problems, numbers, wanted = [], [], config.comparison.prompts
     for number in range(100 * wanted):
         seed = problem_seed(config.seed, number, True)
         problem = environment.problem(seed, 1)
-        if repr(problem.messages) not in stopped_by:
+        if problem.messages not in stopped_by:
             problems.append(problem)
             numbers.append(seed)
         if len(problems) == wanted:

@@ -11,6 +11,7 @@ from ml_collections import ConfigDict
 
 from data.conversations import END
 from data.encoding import Tokenizer
+from evals.answers import sample_seeds
 from model.config import ModelConfig
 from model.parameters import parameters
 from rl.environments import curriculum
@@ -22,7 +23,7 @@ from rl.environments.environment import (
     problem_seed,
     problem_with_room,
 )
-from rl.rollout import Rewards, Rollout, has_room, judged, rollout_seeds, trajectories
+from rl.rollout import Rewards, Rollout, has_room, judged, trajectories
 from serve.engine import Engine
 from serve.tools.tool import Tool
 from serve.turns import Bounds, Trajectory, Turns
@@ -137,7 +138,7 @@ class Practice:
         tried, kept, left, left_out = [], [], list(numbers), 0
         while left and len(kept) < wanted:
             now, left = left[: wanted - len(kept)], left[wanted - len(kept) :]
-            seeds = [rollout_seeds(self.config.seed, int(number), G) for number in now]
+            seeds = [sample_seeds(self.config.seed, int(number), G) for number in now]
             drawn = [self._drawn(int(number), rates) for number in now]
             problems = [problem for problem, _, _ in drawn]
             left_out += sum(more for _, _, more in drawn)
@@ -175,7 +176,7 @@ class Practice:
         rl, (problems, _) = self.config.rl, self.held_out_problems
         samples = max(1, rl.eval_samples)
         numbers = [problem_seed(self.config.seed, n, True) for n in range(len(problems))]
-        seeds = [rollout_seeds(self.config.seed, seed, samples) for seed in numbers]
+        seeds = [sample_seeds(self.config.seed, seed, samples) for seed in numbers]
         written = self.writer.write(params, problems, seeds, float(rl.eval_samples > 0))
         return [problem for problem in problems for _ in range(samples)], written
 

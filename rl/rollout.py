@@ -14,8 +14,6 @@ import dataclasses
 import math
 from collections.abc import Callable, Sequence
 
-import numpy as np
-
 from data.conversations import prompt_ids
 from data.encoding import Tokenizer
 from evals.answers import said
@@ -57,12 +55,6 @@ def verified(environment: Environment) -> Rewards:
         ]
 
     return rewards
-
-
-def rollout_seeds(run_seed: int, problem: int, samples: int) -> list[int]:
-    """A seed for each sample of the problem with this number, of these numbers alone."""
-    drawn = np.random.SeedSequence([run_seed, problem]).generate_state(samples)
-    return [int(seed) for seed in drawn]
 
 
 def has_room(tokenizer: Tokenizer, problem: Problem, tokens: int, context: int) -> bool:

@@ -6,6 +6,7 @@ fine-tuning, benchmarks, launch.plan and tests.
 
 import itertools
 import math
+import os
 import pathlib
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -25,7 +26,7 @@ from model.losses import token_log_probs
 from model.parameters import initialise, parameters, unembedding
 from model.sharding import shardings
 from model.transformer import hidden_states, unstacked
-from train import loop, stage, state
+from train import loop, stage, state, trained
 from train.gradients import Metrics, gradients
 from train.optimizer import optimizer
 from train.scaling import resolve
@@ -155,6 +156,19 @@ def make_plan(
             tokenizer.end_of_text,
         ),
     )
+
+
+def reading_as_base(
+    config: ConfigDict, workdir: str | os.PathLike, otherwise: ConfigDict
+) -> ConfigDict:
+    """`config`, with text cut into rows as for the base model of the run in `workdir`, so that the
+    figures of its stages compare; or as in `otherwise`, where the run has no such stage."""
+    begun = (pathlib.Path(workdir) / NAME / "config.json").exists()
+    base = trained.read_config(workdir, NAME) if begun else otherwise
+    result = config.copy_and_resolve_references()
+    for key in ("context", "separate_documents"):
+        result.train[key] = base.train[key]
+    return result
 
 
 def held_out_evaluator(

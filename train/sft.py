@@ -109,10 +109,7 @@ def _evaluator(
     mine = loop.local_rows(mesh, batch)
     few = -(-config.watch.eval_rows // batch)
     total = total_loss(architecture, mesh, _loss)
-    # Text is cut into rows as in pretraining, and as many are read at a time as fit this mesh.
-    begun = (pathlib.Path(workdir) / pretrain.NAME / "config.json").exists()
-    measured = (trained.read_config(workdir, pretrain.NAME) if begun else base).unlock()
-    measured.train.batch, measured.train.accumulate = batch, 1
+    measured = pretrain.reading_as_base(config, workdir, otherwise=base)
 
     def evaluate(current: state.State, final: bool) -> dict[str, float]:
         batches = chat_loader.batches(data.validation, batch, mine)

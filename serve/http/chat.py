@@ -44,7 +44,6 @@ class _Asked:
     """A request, read and checked. `logprobs`: None where they are not asked for."""
 
     openings: list[Opening]
-    elsewhere: frozenset[str]
     stops: tuple[str, ...]
     logprobs: int | None
     stream: bool
@@ -160,7 +159,6 @@ def _read(site: Site, served: Served, body: dict[str, Any]) -> _Asked:
     ]
     return _Asked(
         openings,
-        elsewhere,
         fields.stops(body),
         logprobs,
         fields.boolean(body, "stream"),
@@ -332,7 +330,8 @@ class _Answer:
             return "stop"
         self.malformed += sum("error" in call for call in self._pending)
         if result.finish_reason == "tool_calls":
-            theirs = [call for call in self._pending if is_call_of(call, self._asked.elsewhere)]
+            elsewhere = self._asked.openings[0].elsewhere
+            theirs = [call for call in self._pending if is_call_of(call, elsewhere)]
             self._calls = [_caller_call(call) for call in theirs]
         return _REASONS.get(result.finish_reason, "length")
 

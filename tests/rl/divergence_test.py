@@ -6,9 +6,10 @@ import jax
 import numpy as np
 from absl.testing import absltest
 
+from evals.answers import sample_seeds
 from model.sharding import make_mesh
 from rl import divergence
-from rl.rollout import rollout_seeds, trajectories
+from rl.rollout import trajectories
 from serve.engine import Engine
 from serve.turns import Bounds, Turns
 from tests.rl import toy
@@ -23,7 +24,7 @@ class DivergenceTest(absltest.TestCase):
         tokenizer = cls.trained.tokenizer
         engine = Engine(cls.trained.params, cls.trained.architecture, tokenizer, 8)
         asked = [toy.environment().problem(seed, 1) for seed in range(5)]
-        seeds = [rollout_seeds(0, n, 3) for n in range(5)]
+        seeds = [sample_seeds(0, n, 3) for n in range(5)]
         with contextlib.closing(Turns(engine, (), Bounds(0, 9, 9, 0), in_step=True)) as turns:
             cls.written = trajectories(turns, tokenizer, asked, seeds)
         devices = jax.devices()[:1]

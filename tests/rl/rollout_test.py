@@ -10,12 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data.errors import InputError
+from evals.answers import sample_seeds
 from model.sharding import make_mesh
 from rl import policy
 from rl.environments.environment import Verdict
 from rl.losses import PolicyLoss, policy_loss
 from rl.packing import pack
-from rl.rollout import judged, rollout_seeds, trajectories, verified
+from rl.rollout import judged, trajectories, verified
 from serve.engine import Engine
 from serve.tools.tool import Tool
 from serve.turns import Bounds, Turns
@@ -38,8 +39,8 @@ def tool():
 
 class SeedsTest(absltest.TestCase):
     def test_depend_on_their_numbers_alone(self):
-        self.assertEqual(rollout_seeds(1, 7, 8)[:4], rollout_seeds(1, 7, 4))
-        drawn = {seed for run in (0, 1) for n in range(200) for seed in rollout_seeds(run, n, 8)}
+        self.assertEqual(sample_seeds(1, 7, 8)[:4], sample_seeds(1, 7, 4))
+        drawn = {seed for run in (0, 1) for n in range(200) for seed in sample_seeds(run, n, 8)}
         self.assertLen(drawn, 2 * 200 * 8)
         self.assertTrue(all(0 <= seed < 2**32 for seed in drawn))
 
@@ -54,7 +55,7 @@ class AlignmentTest(absltest.TestCase):
         tokenizer = cls.trained.tokenizer
         engine = Engine(cls.trained.params, cls.trained.architecture, tokenizer, 8)
         asked = problems(6)
-        seeds = [rollout_seeds(0, n, 3) for n in range(6)]
+        seeds = [sample_seeds(0, n, 3) for n in range(6)]
         turns = Turns(engine, (), BOUNDS, in_step=True)
         cls.first = trajectories(turns, tokenizer, asked, seeds)
         engine.set_params(cls.trained.params)
