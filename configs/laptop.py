@@ -42,7 +42,7 @@ _SECONDS = (
     ("train.sft:sft=sft_again", 400),
     ("rl.rankings", 122),
     ("train.reward", 340),
-    ("rl.grpo", 577),
+    ("rl.grpo", 390),
     ("rl.grpo:rl=rlhf", 339),
     ("evals.assistant", 112),
     ("evals.report", 40),
@@ -140,7 +140,7 @@ def _reinforcement(config: ConfigDict) -> None:
         rl.minibatches, rl.learning_rate, rl.beta2 = 2, 2e-4, 0.99
     for rl in (config.rl, config.ppo):
         rl.environment, rl.levels, rl.tokens = "copying", (1,), 48
-        rl.steps, rl.warmup = 120, 0.05
+        rl.steps, rl.warmup = 80, 0.05
     config.rl_hard.environment, config.rl_hard.levels = "problems", (1, 2)
     config.rl_hard.steps, config.rl_hard.tokens, config.rl_hard.warmup = 50, 144, 0.2
     for rl in (config.rlhf, config.rlhf_ppo):

@@ -12,7 +12,7 @@ from data.world.facts import Fact
 
 # How often a question takes each shape, as running totals.
 _SHAPES = ("question", "about", "clauses", "blanks")
-_TOTALS = (0.40, 0.66, 0.86, 1.0)
+_TOTALS = (0.50, 0.72, 0.88, 1.0)
 _SHORT = 0.12  # how often the bare answer is asked for
 _LOWER_CASE = 0.05  # typed without capitals and without a mark at the end
 _NO_MARK = 0.08  # typed without a mark at the end
