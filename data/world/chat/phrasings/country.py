@@ -725,7 +725,6 @@ ASKED = {
             "{e}, landlocked?",
             "{e}, island or landlocked?",
             "{e} - island country or no coast?",
-            "describe the position of {e}: is it an island or landlocked?",
             "how does {e} lie: landlocked or as an island?",
             "what would a geographer call {e}, landlocked or an island country?",
             "does a geographer count {e} as landlocked or as an island country?",
