@@ -11,9 +11,10 @@ import gzip
 import io
 import json
 import re
+import sys
 import zlib
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pyarrow
 import pyarrow.parquet
@@ -66,7 +67,10 @@ class _Checked(io.RawIOBase):
         try:
             data = self._stream.read(len(buffer))
         except (EOFError, zlib.error, gzip.BadGzipFile, pyarrow.ArrowException, OSError) as error:
-            if isinstance(error, OSError) and error.errno is not None:
+            # What the file's place raises says nothing of the file.
+            if isinstance(error, OSError) and (
+                error.errno is not None or isinstance(error, ConnectionError | TimeoutError)
+            ):
                 raise
             raise InputError(
                 f"{self._name} is damaged or cut short ({error}): fetch it again, or take it out "
@@ -214,7 +218,8 @@ def json_records(
     What is no object is counted and passed over.
 
     Raises:
-        InputError: the array is damaged or cut short, or has an element longer than 64 MB.
+        InputError: the array is damaged or cut short, or has an element that is longer than 64 MB
+            or nested too deep.
     """
     first = file.read(1)
     if first == codecs.BOM_UTF8[:1]:
@@ -245,7 +250,8 @@ def _values(lines: Iterator[bytes]) -> Iterator[tuple[int, object]]:
 
 def _array(file: BinaryIO, name: str) -> Iterator[tuple[int, object]]:
     """The elements of a JSON array whose opening bracket has been read."""
-    decoder, utf8 = json.JSONDecoder(), codecs.getincrementaldecoder("utf-8")("replace")
+    decoder = json.JSONDecoder(parse_int=_number)
+    utf8 = codecs.getincrementaldecoder("utf-8")("replace")
     text, at, number = "", 0, 0
     while True:
         at = _AFTER_ELEMENT.match(text, at).end()
@@ -255,7 +261,13 @@ def _array(file: BinaryIO, name: str) -> Iterator[tuple[int, object]]:
             value, end = decoder.raw_decode(text, at)
             # A number that ends where the text read so far ends may go on.
             whole = end < len(text)
-        except (ValueError, RecursionError):
+        except RecursionError as error:
+            # Where it ends, only reading it would tell.
+            raise InputError(
+                f"element {number} of the JSON array {name} is nested too deep to be read: take it "
+                "out, or give JSON Lines, where such an element is left out"
+            ) from error
+        except ValueError:
             whole = False
         if whole:
             yield number, value
@@ -269,6 +281,12 @@ def _array(file: BinaryIO, name: str) -> Iterator[tuple[int, object]]:
                 "damaged, cut short, or that element is longer than 64 MB"
             )
         text, at = text[at:] + utf8.decode(chunk), 0
+
+
+def _number(digits: str) -> int | float:
+    """An integer of JSON; one of more digits than Python reads is as good as infinite."""
+    most = sys.get_int_max_str_digits()
+    return float(digits) if 0 < most < len(digits) else int(digits)
 
 
 def _lines(
@@ -323,7 +341,10 @@ def parquet(
 
 
 def parquet_records(file: BinaryIO, name: str) -> Iterator[tuple[int, dict]]:
-    """The rows of a Parquet file as objects.
+    """The rows of a Parquet file as objects, without what is null.
+
+    Its structs have the fields of all rows, null where a row has none: arguments that no call was
+    given, properties that no tool has. A list keeps its nulls.
 
     Raises:
         InputError: the file is not Parquet or is damaged.
@@ -332,10 +353,18 @@ def parquet_records(file: BinaryIO, name: str) -> Iterator[tuple[int, dict]]:
         number = 0
         for batch in pyarrow.parquet.ParquetFile(file).iter_batches(batch_size=64):
             for row in batch.to_pylist():
-                yield number, row
+                yield number, _without_nulls(row)
                 number += 1
     except (pyarrow.ArrowException, UnicodeDecodeError) as error:
         raise _not_parquet(name, error) from error
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nulls(one) for key, one in value.items() if one is not None}
+    if isinstance(value, list):
+        return [_without_nulls(one) for one in value]
+    return value
 
 
 def _not_parquet(name: str, error: Exception) -> InputError:

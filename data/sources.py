@@ -44,6 +44,10 @@ ALTERNATIVES = (
     "give a folder or file of text, a prepared TFDS set (tfds:name) or the embedded world "
     "(config.data.source=world)"
 )
+# What lies beside the data where a set was downloaded from the Hugging Face hub: what is said of
+# it, in files of JSON and, unless the set is text itself, in files of text.
+_ABOUT = ("dataset_info", "dataset_infos", "dataset_dict", "state")
+_CARDS = ("readme", "license")
 # Practice that says nothing of how well text is modelled: none of it is validated on.
 PRACTICE = ("repetitions", "comprehension")
 # What the project and the run hold themselves, and no file of a user's.
@@ -375,6 +379,9 @@ def records(spec: str, problems: collections.Counter | None = None) -> Iterator[
 def matching_files(spec: str) -> tuple[fsspec.AbstractFileSystem, list[str]]:
     """The file system and the sorted paths that a file, glob or folder names.
 
+    Of a glob or folder without files that only say something about the others; what is named
+    exactly is always taken.
+
     Raises:
         InputError: nothing matches, the place cannot be reached, the protocol's package is missing,
             or a file's suffix says nothing about how to read it.
@@ -382,9 +389,9 @@ def matching_files(spec: str) -> tuple[fsspec.AbstractFileSystem, list[str]]:
     with _explained(spec):
         filesystem, path = fsspec.url_to_fs(os.path.expanduser(spec))
         if any(letter in path for letter in "*?["):
-            paths = [found for found in filesystem.glob(path) if _kind(found, None)]
+            paths = _of_data(filesystem.glob(path))
         elif filesystem.isdir(path):
-            paths = [found for found in filesystem.find(path) if _kind(found, None)]
+            paths = _of_data(filesystem.find(path))
         else:
             paths = [path] if filesystem.exists(path) else []
             if paths:
@@ -397,6 +404,20 @@ def matching_files(spec: str) -> tuple[fsspec.AbstractFileSystem, list[str]]:
             f"{known}, all but the last also packed as .gz or .zst"
         )
     return filesystem, sorted(paths)
+
+
+def _of_data(paths: list[str]) -> list[str]:
+    """The files of a folder that can be read and hold data."""
+    kinds = {path: _kind(path, None) for path in paths}
+    names = {path: posixpath.basename(path).lower().partition(".")[0] for path in paths}
+    found = [
+        path
+        for path, kind in kinds.items()
+        if kind and not (kind in JSON_LINES and names[path] in _ABOUT)
+    ]
+    if all(kinds[path] in TEXT for path in found):
+        return found
+    return [path for path in found if not (kinds[path] in TEXT and names[path] in _CARDS)]
 
 
 _REFUSE = object()

@@ -208,6 +208,16 @@ class JsonRecordsTest(parameterized.TestCase):
         self.assertEqual(found, [{"a": 1}, {"a": 2}])
         self.assertEmpty(problems)
 
+    def test_an_array_with_a_number_too_long_for_an_integer(self):
+        content = b'[{"a": 1}, {"a": ' + b"1" * 5000 + b'}, {"a": 3}]'
+        found = readers.json_records(io.BytesIO(content), "a", collections.Counter())
+        self.assertEqual([v["a"] for _, v in found], [1, float("inf"), 3])
+
+    def test_an_array_nested_too_deep_says_so(self):
+        content = b'[{"a": 1}, {"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}]"
+        with self.assertRaisesRegex(InputError, "element 1 of the JSON array a is nested too deep"):
+            list(readers.json_records(io.BytesIO(content), "a", collections.Counter()))
+
     def test_what_only_begins_like_a_byte_order_mark_is_no_object(self):
         problems = collections.Counter()
         file = io.BytesIO(b'\xef\xbbx\n{"a": 1}\n')
@@ -234,6 +244,15 @@ class ParquetTest(absltest.TestCase):
             found, problems = self.read(pyarrow.table({"id": range(350), "text": column}))
             self.assertEqual(found, list(enumerate(texts)))
             self.assertFalse(problems)
+
+    def test_fields_that_only_other_rows_have_are_absent(self):
+        rows = [
+            {"call": {"name": "f", "arguments": {"x": 1}}, "some": [None, 1]},
+            {"call": {"name": "g", "arguments": {"city": "P"}}},
+        ]
+        file = io.BytesIO()
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), file)
+        self.assertEqual([row for _, row in readers.parquet_records(file, "a.parquet")], rows)
 
     def test_nulls_are_counted(self):
         found, problems = self.read(pyarrow.table({"text": ["a", None, " "]}))

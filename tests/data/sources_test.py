@@ -85,6 +85,20 @@ class FilesTest(parameterized.TestCase):
         self.assertEqual(self.texts(f"{self.folder}/c"), expected)
         self.assertEqual(self.texts(f"file://{self.folder}/c"), expected)
 
+    def test_what_a_downloaded_set_says_of_itself_is_no_data(self):
+        self.write("set/data/train.jsonl", b'{"text": "x"}\n')
+        self.write("set/README.md", b"# A card")
+        self.write("set/LICENSE.txt", b"Terms")
+        self.write("set/dataset_infos.json", b'{\n"default": {}\n}')
+        self.assertEqual(self.texts(f"{self.folder}/set"), ["x"])
+        self.assertEqual(self.texts(f"{self.folder}/set/**/*"), ["x"])
+        self.assertLen(list(sources.records(f"{self.folder}/set")), 1)
+        self.assertEqual(self.texts(f"{self.folder}/set/README.md"), ["# A card"])
+        # Among texts it is one.
+        self.write("notes/README.md", b"first")
+        self.write("notes/then.md", b"second")
+        self.assertEqual(self.texts(f"{self.folder}/notes"), ["first", "second"])
+
     def test_ids_name_file_and_place(self):
         path = self.write("a.txt", b"x<|endoftext|>y")
         ids = [name for name, _ in sources.documents(path, Reading())]
