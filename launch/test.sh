@@ -21,7 +21,8 @@ workers=$((cores < 8 ? cores : 8))
 prepare_environment requirements-dev.txt
 cd "$root"
 export JAX_PLATFORMS="${JAX_PLATFORMS:-cpu}"
-# A file stays with one worker, since its tests share compiled functions and fixtures.
-command=("$python" -m pytest -n "$workers" --dist=loadfile "$@")
+# A file stays with one worker, since its tests share compiled functions and fixtures; files are
+# taken in the order of tests/conftest.py, not by their number of tests.
+command=("$python" -m pytest -n "$workers" --dist=loadfile --no-loadscope-reorder "$@")
 say "in $root: $(printf '%q ' "${command[@]}")"
 exec "${command[@]}"

@@ -27,6 +27,29 @@ hypothesis.settings.register_profile("primer", deadline=None)
 hypothesis.settings.load_profile("primer")
 
 
+# The files that take a minute and more come first: one that was begun last would keep one core busy
+# long after the others are done.
+_LONGEST = (
+    "tests/train/main_test.py",
+    "tests/configs/laptop_test.py",
+    "tests/rl/grpo_test.py",
+    "tests/rl/unverified_test.py",
+    "tests/serve/chat_test.py",
+    "tests/rl/ppo_test.py",
+    "tests/train/life_test.py",
+    "tests/train/mesh_test.py",
+    "tests/data/web/pipeline_test.py",
+    "tests/serve/api_test.py",
+    "tests/evals/report_test.py",
+    "tests/serve/exported_test.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    ranks = {name: rank for rank, name in enumerate(_LONGEST)}
+    items.sort(key=lambda item: ranks.get(item.nodeid.split("::")[0], len(ranks)))
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _programs_without_torch():
     """Not before tests begin: pytest-xdist's own processes would inherit it."""

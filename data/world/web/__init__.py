@@ -60,7 +60,8 @@ def write(folder: str | os.PathLike, seed: int, megabytes: float) -> Counter[str
             file.writelines(crawl.line(page.label) for page in part)
             labels += [page.label for page in part]
     with open(folder / layout.SCORED, "w", encoding="utf-8") as file:
-        file.writelines(json.dumps(example) + "\n" for example in examples.examples(seed))
+        scored = examples.examples(seed, examples.count(megabytes))
+        file.writelines(json.dumps(example) + "\n" for example in scored)
     blocklists.write(str(folder / layout.BLOCKLISTS), seed, labels)
     return Counter(label.kind for label in labels)
 

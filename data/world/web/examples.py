@@ -26,7 +26,8 @@ SCORES = {
     "story": 3,
     "worksheet": 5,
 }
-COUNT = 4000
+# Fewer where there is little text: writing them would take longer than the crawl.
+_MOST, _LEAST, _A_MEGABYTE = 4000, 1000, 500
 _GOOD = 0.55
 # Documents of the seed's world so far on that no crawl reaches them.
 _START = 10**9
@@ -39,7 +40,12 @@ def score(group: tuple[Document, ...]) -> int:
     return round(total / sum(sizes))
 
 
-def examples(seed: int, count: int = COUNT) -> Iterator[dict[str, Any]]:
+def count(megabytes: float) -> int:
+    """How many texts go with a world of so many MB (of 10**6 bytes)."""
+    return min(_MOST, max(_LEAST, round(megabytes * _A_MEGABYTE)))
+
+
+def examples(seed: int, count: int) -> Iterator[dict[str, Any]]:
     """{"text", "score"} of ``count`` texts, from 0 (spam) to 5 (a lesson)."""
     groups = compose.groups(seed, float("inf"), start=_START)
     for number in range(count):
