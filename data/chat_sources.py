@@ -11,11 +11,18 @@ A comma-separated list of sources, `@number` after one being its weight, as in `
 What a record of a file is shows in its fields:
 
     messages                      OpenAI's conversations, with tools
-    conversations                 ShareGPT's: from and value; function_call and observation
+    conversations, conversation   ShareGPT's: from and value, or role and content; function_call and
+                                  observation
     prompt: {text, replies}       an OpenAssistant tree
-    instruction, output           Alpaca's; also with input or context, and response for output
-    question, answer              GSM8K's where the answer has "####", its steps before that
-    prompt, answer                also completion or response for answer
+    instruction, output           Alpaca's; also with input or context, history, and response for
+                                  output
+    question or query, answer     GSM8K's where the answer ends in "####", its steps before that
+    prompt, answer                also completion or response for answer, of any of these; texts, or
+                                  lists of messages
+
+Control tokens that a record of a file has as text are read as what they stand for in an
+assistant's turn, <think> at its beginning and <tool_call>, and around the result of a tool,
+<tool_response>. Elsewhere they stay text.
 
 Every record becomes a conversation (a tree may become several) or is counted under the reason why
 not.
@@ -31,18 +38,29 @@ from typing import Any
 
 import ml_collections
 
-from data import sources
-from data.conversations import Malformed, Message, checked, plain_texts
+from data import reply_trees, sources
+from data.conversations import (
+    CALL,
+    CALL_END,
+    RESPONSE,
+    RESPONSE_END,
+    THINK,
+    THINK_END,
+    Malformed,
+    Message,
+    checked,
+    plain_texts,
+)
 from data.encoding import well_formed
 from data.errors import InputError
 
 WORLD, REPLAY, INTERROGATION = "world", "replay", "interrogation"
 # The folder and the file of what the last of these stands for.
 INTERROGATED = ("interrogation", "conversations.jsonl")
-PATHS = ("best", "all")
 
 _SHAREGPT_ROLES = {
     "system": "system",
+    "developer": "system",
     "human": "user",
     "user": "user",
     "gpt": "assistant",
@@ -50,10 +68,13 @@ _SHAREGPT_ROLES = {
     "chatgpt": "assistant",
     "function_call": "assistant",
     "observation": "tool",
+    "function": "tool",
     "function_response": "tool",
     "tool": "tool",
 }
-# GSM8K's notes for a calculator: 48/2 = <<48/2=24>>24.
+# GSM8K's answers: steps, this mark and the result; with notes for a calculator in the steps, as in
+# 48/2 = <<48/2=24>>24.
+_RESULT = "\n#### "
 _CALCULATION = re.compile(r"<<[^<>]*>>")
 # The frame that Alpaca's training code put around an instruction.
 _FRAME = re.compile(
@@ -72,7 +93,7 @@ def conversations(
     """Conversations of one source in a fixed order, as data.conversations.checked gives them.
 
     Replies lose the white space around them; every turn says something, and at least one is the
-    assistant's. A "kind", which the world gives its conversations, is kept.
+    assistant's and to be learnt. A "kind", which the world gives its conversations, is kept.
 
     Args:
         spec: "world", "interrogation" or files.
@@ -141,6 +162,7 @@ def training_texts(
 
 def _to_learn_from(conversation: dict) -> dict:
     result = checked(conversation)
+    result["messages"] = [one for m in result["messages"] for one in _with_structure(m)]
     for message in result["messages"]:
         if message["role"] == "assistant":
             for key in ("content", "reasoning_content"):
@@ -150,7 +172,10 @@ def _to_learn_from(conversation: dict) -> dict:
                 raise Malformed("a reply is empty")
         elif message["role"] == "user" and not message["content"].strip():
             raise Malformed("a user's turn is empty")
-    if not any(message["role"] == "assistant" for message in result["messages"]):
+    if not any(
+        message["role"] == "assistant" and message.get("weight") != 0
+        for message in result["messages"]
+    ):
         raise Malformed("it has no reply to learn from")
     if isinstance(conversation.get("kind"), str):
         result["kind"] = conversation["kind"]
@@ -158,14 +183,15 @@ def _to_learn_from(conversation: dict) -> dict:
 
 
 def _of_files(spec: str, paths: str, dropped: collections.Counter) -> Iterator[dict]:
-    if paths not in PATHS:
-        raise InputError(f'config.sft.oasst_paths is "{paths}": it is one of {", ".join(PATHS)}')
+    if paths not in reply_trees.PATHS:
+        known = ", ".join(reply_trees.PATHS)
+        raise InputError(f'config.sft.oasst_paths is "{paths}": it is one of {known}')
     if spec.startswith("tfds:"):
         raise InputError(f"{spec} holds no conversations: give files, world or replay")
     for _, record in sources.records(spec, dropped):
         try:
-            if is_tree(record):
-                yield from _tree_paths(record["prompt"], paths)
+            if reply_trees.is_tree(record):
+                yield from reply_trees.paths_of(record["prompt"], paths)
             else:
                 yield _converter(record)(record)
         except Malformed as error:
@@ -175,15 +201,24 @@ def _of_files(spec: str, paths: str, dropped: collections.Counter) -> Iterator[d
 def _converter(record: dict) -> Callable[[dict], dict]:
     if "messages" in record:
         return _openai
-    if "conversations" in record:
+    if "conversations" in record or "conversation" in record:
         return _sharegpt
     if "instruction" in record and ("output" in record or "response" in record):
         return _alpaca
-    if "question" in record and "answer" in record:
+    if ("question" in record or "query" in record) and _first(record, _ANSWERS) is not None:
         return _question
     if "prompt" in record and _first(record, _ANSWERS) is not None:
         return _prompt
-    raise Malformed("its fields are those of no known form of conversation")
+    raise unknown(record, "conversation")
+
+
+def unknown(record: dict, what: str) -> Malformed:
+    """Why a record without the fields of `what` cannot be used."""
+    if all(key in record for key in ("message_id", "role", "text")):
+        return Malformed(
+            "it is one message of OpenAssistant's: give the export of whole trees (trees.jsonl.gz)"
+        )
+    return Malformed(f"its fields are those of no known form of {what}")
 
 
 _ANSWERS = ("answer", "completion", "response", "output")
@@ -205,7 +240,7 @@ def _openai(record: dict) -> dict:
         raise Malformed("its label says that the answer is bad")
     if "ranking" in record:
         raise Malformed("it ranks answers, which is for a reward model")
-    return record
+    return {**record, "tools": _tools(record)}
 
 
 def _alpaca(record: dict) -> dict:
@@ -213,39 +248,56 @@ def _alpaca(record: dict) -> dict:
     more = _first(record, ("input", "context"))
     if isinstance(asked, str) and isinstance(more, str) and more.strip():
         asked = f"{asked}\n\n{more}"
-    conversation = _exchange(asked, _first(record, ("output", "response")))
-    if isinstance(record.get("system"), str) and record["system"].strip():
-        conversation["messages"].insert(0, {"role": "system", "content": record["system"]})
-    return conversation
+    before = record.get("history") or []
+    if not isinstance(before, list) or not all(isinstance(p, list) and len(p) == 2 for p in before):
+        raise Malformed("its history is not a list of pairs")
+    pairs = [*before, [asked, _first(record, ("output", "response"))]]
+    return _with_system(record, [one for pair in pairs for one in _exchange(*pair)["messages"]])
 
 
 def _question(record: dict) -> dict:
-    question, answer = record["question"], record["answer"]
-    if not isinstance(answer, str):
-        return _exchange(question, answer)
-    steps, mark, final = answer.rpartition("####")
-    return _exchange(question, final if mark else answer, _CALCULATION.sub("", steps).strip())
+    if "choices" in record or "options" in record:
+        raise Malformed("it has choices for an answer, which its question does not show")
+    question, answer = _first(record, ("question", "query")), _first(record, _ANSWERS)
+    steps = ""
+    if isinstance(answer, str):
+        # A heading of Markdown looks like the mark, but is not all that follows.
+        before, mark, result = answer.partition(_RESULT)
+        if mark and len(result.strip().splitlines()) == 1 and "####" not in before + result:
+            steps, answer = _CALCULATION.sub("", before).strip(), result
+    return _with_system(record, _exchange(question, answer, steps)["messages"])
 
 
 def _prompt(record: dict) -> dict:
-    asked = record["prompt"]
+    asked, answer = record["prompt"], _first(record, _ANSWERS)
     framed = _FRAME.match(asked) if isinstance(asked, str) else None
     if framed:
         asked = "\n\n".join(part for part in framed.groups() if part)
-    return _exchange(asked, _first(record, _ANSWERS))
+    first, last = _exchange(asked, answer)["messages"]
+    messages = [
+        *(asked if isinstance(asked, list) else [first]),
+        *(answer if isinstance(answer, list) else [last]),
+    ]
+    return {"messages": messages, "tools": _tools(record)}
+
+
+def _with_system(record: dict, messages: list[Any]) -> dict:
+    """A conversation that begins with the system message that a record has beside its turns."""
+    said = _first(record, ("system", "system_prompt"))
+    if isinstance(said, str) and said.strip():
+        messages = [{"role": "system", "content": said}, *messages]
+    return {"messages": messages}
 
 
 def _sharegpt(record: dict) -> dict:
-    turns = record["conversations"]
+    turns = record.get("conversations", record.get("conversation"))
     if not isinstance(turns, list):
         raise Malformed("its conversations are not a list of turns")
     # Pairs of answers in the same form: the better one ends the conversation.
     messages = [
         _turn(turn) for turn in [*turns, *([record["chosen"]] if "chosen" in record else [])]
     ]
-    if isinstance(record.get("system"), str) and record["system"].strip():
-        messages.insert(0, {"role": "system", "content": record["system"]})
-    return {"messages": messages, "tools": _parsed(record.get("tools"), "its tools are not JSON")}
+    return _with_system(record, messages) | {"tools": _tools(record)}
 
 
 def _turn(turn: Any) -> Message:
@@ -257,15 +309,20 @@ def _turn(turn: Any) -> Message:
     if role is None:
         raise Malformed("a turn is by none of the speakers of ShareGPT's form")
     if speaker != "function_call":
-        return {"role": role, "content": said}
+        return {**turn, "role": role, "content": said}
     calls = _parsed(said, "a function_call is not JSON")
     return {
         "role": role,
+        "weight": turn.get("weight"),
         "tool_calls": [
             {"type": "function", "function": call}
             for call in (calls if isinstance(calls, list) else [calls])
         ],
     }
+
+
+def _tools(record: dict) -> Any:
+    return _parsed(record.get("tools"), "its tools are not JSON")
 
 
 def _parsed(value: Any, complaint: str) -> Any:
@@ -278,6 +335,51 @@ def _parsed(value: Any, complaint: str) -> Any:
         raise Malformed(complaint) from error
 
 
+# --- control tokens as text -------------------------------------------------------------------
+
+
+def _with_structure(message: Message) -> list[Message]:
+    """A message as `checked` gives it, control tokens in its text as what they stand for; several
+    where one has the results of several calls."""
+    if message["role"] == "assistant":
+        return [_with_parts(message)]
+    if message["role"] == "tool":
+        return [message | {"content": one} for one in _responses(message["content"])]
+    return [message]
+
+
+def _with_parts(message: Message) -> Message:
+    content, parts = message["content"].strip(), {}
+    if content.startswith(THINK):
+        thought, end, content = content.removeprefix(THINK).partition(THINK_END)
+        if not end or "reasoning_content" in message:
+            raise Malformed("a reply's reasoning does not end, or is there twice")
+        parts["reasoning_content"] = thought
+    if CALL in content:
+        said, *called = content.split(CALL)
+        calls = [text.partition(CALL_END) for text in called]
+        if not all(end for _, end, _ in calls) or "tool_calls" in message:
+            raise Malformed("a reply's tool call does not end, or is there twice")
+        content = said.rstrip() + "".join(after.rstrip() for _, _, after in calls)
+        parts["tool_calls"] = [
+            {"function": _parsed(call, "a tool call is not JSON")} for call, _, _ in calls
+        ]
+    if not parts:
+        return message
+    return checked({"messages": [message | parts | {"content": content}]})["messages"][0]
+
+
+def _responses(content: str) -> list[str]:
+    """What a tool has returned: the content, or what stands in each <tool_response> of it."""
+    before, *parts = (part.strip() for part in content.split(RESPONSE))
+    if before or not parts or not all(part.endswith(RESPONSE_END) for part in parts):
+        return [content]
+    return [part.removesuffix(RESPONSE_END).strip() for part in parts]
+
+
+# --- prompts of answers to choose from --------------------------------------------------------
+
+
 def asked(record: dict) -> dict:
     """The conversation up to the answer, of a record that has answers to choose from.
 
@@ -285,103 +387,14 @@ def asked(record: dict) -> dict:
         Malformed: it is of no known form.
     """
     if isinstance(record.get("messages"), list):
-        return record
-    if "conversations" in record:
+        return {**record, "tools": _tools(record)}
+    if "conversations" in record or "conversation" in record:
         return _sharegpt({key: record[key] for key in record if key != "chosen"})
     if "instruction" in record:
         return {"messages": _alpaca(record)["messages"][:-1]}
     prompt = record.get("prompt")
     if isinstance(prompt, list):
-        return {"messages": prompt}
+        return {"messages": prompt, "tools": _tools(record)}
     if isinstance(prompt, str):
         return {"messages": _prompt(record)["messages"][:-1]}
-    raise Malformed("its fields are those of no known form of a prompt")
-
-
-# --- OpenAssistant's trees --------------------------------------------------------------------
-
-
-def is_tree(record: dict) -> bool:
-    """Whether a record is a tree of replies."""
-    prompt = record.get("prompt")
-    return isinstance(prompt, dict) and "replies" in prompt
-
-
-def _tree_paths(prompt: dict, paths: str) -> Iterator[dict]:
-    """Conversations from the prompt down: through the replies ranked best, or through all.
-
-    Each ends with the last reply of the assistant on its way.
-
-    Raises:
-        Malformed: there is no such reply.
-    """
-    found = False
-    # Depth first, the best path first. Nobody answers what was deleted or found bad.
-    waiting = [(prompt, [])]
-    while waiting:
-        node, before = waiting.pop()
-        path = [*before, _tree_message(node)]
-        replies = _good_replies(node)
-        if replies and paths == "best":
-            replies = replies[:1]
-        waiting += [(reply, path) for reply in reversed(replies)]
-        # A turn of a person that nobody answered ends a path too; its parent said the last word.
-        if path[-1]["role"] == "assistant" and not any(_good_replies(reply) for reply in replies):
-            found = True
-            yield {"messages": path}
-    if not found:
-        raise Malformed("a tree has no good reply of the assistant")
-
-
-def ranked_replies(prompt: dict) -> Iterator[tuple[list[Message], list[tuple[str, float]]]]:
-    """The places of a tree where people have ranked the assistant's replies: the messages before
-    it, and the (text, rank) of each reply that has one, the best the lowest.
-
-    Raises:
-        Malformed: a message of the tree cannot be read.
-    """
-    waiting = [(prompt, [])]
-    while waiting:
-        node, before = waiting.pop()
-        path = [*before, _tree_message(node)]
-        replies = _good_replies(node)
-        waiting += [(reply, path) for reply in reversed(replies)]
-        ranked = [
-            (reply.get("text"), _rank(reply))
-            for reply in replies
-            if reply.get("role") == "assistant" and isinstance(reply.get("rank"), int | float)
-        ]
-        if len({rank for _, rank in ranked}) > 1:
-            yield path, ranked
-
-
-def _good_replies(node: dict) -> list[dict]:
-    """The replies to a message, the best ranked first and those without a rank last."""
-    replies = node.get("replies") or []
-    if not isinstance(replies, list):
-        raise Malformed("a tree's replies are not a list")
-    good = [
-        reply
-        for reply in replies
-        if isinstance(reply, dict)
-        and not reply.get("deleted")
-        and reply.get("review_result") is not False
-    ]
-
-    return sorted(good, key=_rank)
-
-
-def _rank(reply: dict) -> float:
-    """Of a reply in its tree; infinite where it has none."""
-    given = reply.get("rank")
-    try:
-        return float(given) if isinstance(given, int | float) else float("inf")
-    except OverflowError as error:
-        raise Malformed("a rank is too large a number") from error
-
-
-def _tree_message(node: dict) -> Message:
-    role = {"prompter": "user", "assistant": "assistant"}.get(str(node.get("role")))
-    if role is None:
-        raise Malformed("a tree's message is by neither prompter nor assistant")
-    return {"role": role, "content": node.get("text")}
+    raise unknown(record, "a prompt")

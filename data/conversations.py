@@ -43,6 +43,8 @@ RESPONSE, RESPONSE_END = "<tool_response>", "</tool_response>"
 # The tokens by which the template structures a conversation; the others of a tokenizer are text.
 CONTROL = (START, END, THINK, THINK_END, CALL, CALL_END, RESPONSE, RESPONSE_END)
 ROLES = ("system", "user", "assistant", "tool")
+# OpenAI's newer name of one and older name of another.
+_SAME_ROLES = {"developer": "system", "function": "tool"}
 # What a model is to write as one call: more is no call but a loop, and costs time to parse.
 MAX_CALL_CHARACTERS = 1 << 16
 # Levels of lists and objects in a tool's declaration or arguments.
@@ -83,7 +85,8 @@ def render(
     add_generation_prompt: bool = False,
     show_thinking: bool = True,
 ) -> Rendered:
-    """The tokens of a conversation, and which of them are to be learnt.
+    """The tokens of a conversation, and which of them are to be learnt: those of the assistant's
+    turns, but where a turn's "weight" is 0.
 
     For text without names of control tokens these are the tokens of the rendered template as the
     `tokenizers` library gives them, but that a reply which begins with white space is encoded apart
@@ -97,7 +100,9 @@ def render(
     Raises:
         InputError: the tokenizer lacks control tokens.
     """
-    return _encoded(tokenizer, _text(messages, tools, add_generation_prompt, show_thinking))
+    text = _text(messages, tools, add_generation_prompt, show_thinking)
+    learnt = [message.get("weight") != 0 for message in messages if message["role"] == "assistant"]
+    return _encoded(tokenizer, text, learnt)
 
 
 def prompt_ids(
@@ -200,7 +205,8 @@ def checked(conversation: Any) -> dict:
     """A conversation in the form that `render` takes, from any form that OpenAI's API takes.
 
     A null content becomes "", a content of text parts their text, arguments written as a JSON
-    string the object. Other fields of messages are left out.
+    string the object, a function_call the one of tool_calls. Of a reply the weight 0 is kept, which
+    says that it is not to be learnt. Other fields of messages are left out.
 
     Raises:
         Malformed: it is no such conversation; the sentence says which message and why.
@@ -226,6 +232,7 @@ def _checked_message(message: Any, where: str) -> Message:
     if not isinstance(message, dict):
         raise Malformed("a message is not an object", where)
     role = message.get("role")
+    role = _SAME_ROLES.get(role, role) if isinstance(role, str) else role
     if role not in ROLES:
         raise Malformed(f"a role is none of {', '.join(ROLES)}", where)
     result: Message = {"role": role, "content": _checked_content(message.get("content"), where)}
@@ -239,12 +246,16 @@ def _checked_message(message: Any, where: str) -> Message:
     if reasoning is not None and not isinstance(reasoning, str):
         raise Malformed("a reasoning_content is not text", where)
     calls = message.get("tool_calls") or []
+    if not calls and message.get("function_call"):
+        calls = [{"type": "function", "function": message["function_call"]}]
     if not isinstance(calls, list):
         raise Malformed("tool_calls are not a list", where)
     if reasoning:
         result["reasoning_content"] = reasoning
     if calls:
         result["tool_calls"] = [_checked_call(call, where) for call in calls]
+    if message.get("weight") == 0:
+        result["weight"] = 0
     return result
 
 
@@ -267,7 +278,7 @@ def _checked_call(call: Any, where: str) -> dict:
     arguments = function.get("arguments")
     if isinstance(arguments, str):
         try:
-            arguments = json.loads(arguments)
+            arguments = json.loads(arguments) if arguments.strip() else {}
         except (ValueError, RecursionError):
             arguments = None
     if not isinstance(arguments, dict) or not _is_plain(arguments):
@@ -351,8 +362,11 @@ def _each_text(value: Any, change: Callable[[str], str]) -> Any:
     return value
 
 
-def _encoded(tokenizer: Tokenizer, text: str) -> Rendered:
+def _encoded(tokenizer: Tokenizer, text: str, learnt: Sequence[bool] = ()) -> Rendered:
+    """The tokens of the template's text; `learnt` says of each turn of the assistant's, in order,
+    whether it is to be, and of others it is."""
     control = _control_ids(tokenizer)
+    turns = iter(learnt)
     tokens: list[np.ndarray] = []
     mask: list[np.ndarray] = []
     before, trained = "", False
@@ -370,7 +384,7 @@ def _encoded(tokenizer: Tokenizer, text: str) -> Rendered:
             plain = part.replace(_MARK, "")
             if before == START and plain.startswith(_HEADER):
                 add(tokenizer.encode(_HEADER))
-                plain, trained = plain.removeprefix(_HEADER), True
+                plain, trained = plain.removeprefix(_HEADER), next(turns, True)
             if plain:
                 add(tokenizer.encode(plain))
         before = part or before

@@ -7,7 +7,8 @@ record's fields:
 
     messages, answers, ranking        rankings, of a person or of a judge
     chosen, rejected                  pairs; asked by prompt, messages, instruction, conversations,
-                                      or as two lists of messages that differ in the last
+                                      or as two lists of messages that differ in the last, or two
+                                      dialogues of "Human:" and "Assistant:" (hh-rlhf)
     prompt: {text, replies}           OpenAssistant's trees: replies of one message, by rank
     text, score                       two dialogues of "## Human:" and "## Assistant:", each scored
     instruction, output_1, output_2   with preference 1 or 2
@@ -24,7 +25,7 @@ import pathlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from data import chat_sources, sources
+from data import chat_sources, reply_trees, sources
 from data.conversations import Malformed, checked
 from data.errors import InputError
 
@@ -32,6 +33,7 @@ from data.errors import InputError
 RANKINGS = "rankings"
 SPLITS = ("train", "held_out")
 _MARKS = ("## Human:", "## Assistant:")
+_TURNS = ("\n\nHuman:", "\n\nAssistant:")
 
 
 def rankings(spec: str, dropped: collections.Counter) -> Iterator[dict]:
@@ -95,10 +97,10 @@ def of_split(
 def _converted(record: dict) -> list[dict]:
     if "ranking" in record:
         return [_labelled(record)]
-    if chat_sources.is_tree(record):
+    if reply_trees.is_tree(record):
         found = [
             _by_value({"messages": path}, [text for text, _ in replies], [-r for _, r in replies])
-            for path, replies in chat_sources.ranked_replies(record["prompt"])
+            for path, replies in reply_trees.ranked_replies(record["prompt"])
         ]
         if not found:
             raise Malformed("a tree has no replies of different rank")
@@ -113,7 +115,7 @@ def _converted(record: dict) -> list[dict]:
             raise Malformed("it prefers neither output")
         texts = [record["output_1"], record["output_2"]]
         return [_by_value(chat_sources.asked(record), texts, [preferred == 1, preferred == 2])]
-    raise Malformed("its fields are those of no known form of preference")
+    raise chat_sources.unknown(record, "preference")
 
 
 def _by_value(asked: dict, answers: list[Any], values: Sequence[float]) -> dict:
@@ -143,17 +145,41 @@ def _pair(record: dict) -> dict:
     chosen, rejected = record["chosen"], record["rejected"]
     if isinstance(chosen, list) and isinstance(rejected, list):
         both = [checked({"messages": messages})["messages"] for messages in (chosen, rejected)]
-        if both[0][:-1] != both[1][:-1]:
-            raise Malformed("its two conversations differ before their last messages")
-        asked = {"messages": both[0][:-1]}
+        if not all(messages[-1]["role"] == "assistant" for messages in both):
+            raise Malformed("its last message is no reply")
+        asked = {"messages": _same([messages[:-1] for messages in both])}
         if not asked["messages"]:
             asked = chat_sources.asked(record)
-        return _by_value(asked, [messages[-1]["content"] for messages in both], [1, 0])
-    texts = [
-        side.get("value", side.get("content")) if isinstance(side, dict) else side
-        for side in (chosen, rejected)
-    ]
-    return _by_value(chat_sources.asked(record), texts, [1, 0])
+        texts = [messages[-1]["content"] for messages in both]
+    elif all(isinstance(side, str) and side.startswith(_TURNS[0]) for side in (chosen, rejected)):
+        parts = [side.rpartition(_TURNS[1]) for side in (chosen, rejected)]
+        asked = {"messages": _turns(_same([before for before, _, _ in parts]))}
+        texts = [answer.strip() for _, _, answer in parts]
+    else:
+        texts = [
+            side.get("value", side.get("content")) if isinstance(side, dict) else side
+            for side in (chosen, rejected)
+        ]
+        asked = chat_sources.asked(record)
+    if any(isinstance(text, str) and not text.strip() for text in texts):
+        raise Malformed("a reply is empty")
+    return _by_value(asked, texts, [1, 0])
+
+
+def _same(two: Sequence[Any]) -> Any:
+    if two[0] != two[1]:
+        raise Malformed("its two conversations differ before their last messages")
+    return two[0]
+
+
+def _turns(dialogue: str) -> list[dict]:
+    """The messages of a text of hh-rlhf."""
+    messages = []
+    for said in dialogue.split(_TURNS[0])[1:]:
+        asked, *answers = said.split(_TURNS[1])
+        messages.append({"role": "user", "content": asked.strip()})
+        messages += [{"role": "assistant", "content": answer.strip()} for answer in answers]
+    return messages
 
 
 def _scored(record: dict) -> dict:

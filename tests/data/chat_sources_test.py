@@ -57,6 +57,10 @@ class FilesTest(parameterized.TestCase):
         ({"instruction": "Add.", "context": "2, 3", "response": "5"}, "Add.\n\n2, 3", "5"),
         ({"prompt": "Add.", "completion": "5"}, "Add.", "5"),
         ({"question": "Add.", "answer": "5"}, "Add.", "5"),
+        ({"query": "Add.", "response": "5"}, "Add.", "5"),
+        ({"question": "Add.", "answer": "#### One\nA\n\n#### Two\nB"}, "Add.")
+        + ("#### One\nA\n\n#### Two\nB",),
+        ({"question": "Add.", "answer": "A\n#### B\nC"}, "Add.", "A\n#### B\nC"),
         (
             {
                 "prompt": "Below is an instruction that describes a task.\n\n### Instruction:\n"
@@ -83,6 +87,94 @@ class FilesTest(parameterized.TestCase):
                 "reasoning_content": "She ate 48/2 = 24.\nSo $24 << 30 are left.",
             },
         )
+
+    def test_longer_forms(self):
+        asked, replied = {"role": "user", "content": "q"}, {"role": "assistant", "content": "r"}
+        told = {"role": "system", "content": "s"}
+        for record, expected in (
+            ({"system_prompt": "s", "question": "q", "response": "r"}, [told, asked, replied]),
+            ({"prompt": [told, asked], "completion": [replied]}, [told, asked, replied]),
+            ({"conversation": [asked, replied]}, [asked, replied]),
+            ({"messages": [told | {"role": "developer"}, asked, replied]}, [told, asked, replied]),
+            (
+                {"instruction": "q", "output": "r", "history": [["q", "r"], ["q", "r"]]},
+                [asked, replied] * 3,
+            ),
+        ):
+            with self.subTest(sorted(record)):
+                self.assertEqual(self.one(record), expected)
+
+    def test_tools_as_a_string(self):
+        asked, replied = {"role": "user", "content": "q"}, {"role": "assistant", "content": "r"}
+        for record in ({"messages": [asked, replied]}, {"prompt": "q", "completion": "r"}):
+            [conversation], _ = read(self.write(record | {"tools": '[{"name": "w"}]'}))
+            self.assertEqual(conversation["tools"][0]["function"]["name"], "w")
+
+    def test_what_a_reply_has_as_text_of_control_tokens(self):
+        messages = self.one(
+            {
+                "conversations": [
+                    {"from": "system", "value": "Write <tool_call>."},
+                    {"from": "human", "value": "<think>x</think> Weather?"},
+                    {
+                        "from": "gpt",
+                        "value": "<think>\nI look.\n</think>\n\nI see.\n<tool_call>\n"
+                        '{"name": "w", "arguments": {"x": 1}}\n</tool_call>\n<tool_call>'
+                        '{"name": "v", "arguments": "{}"}</tool_call>',
+                    },
+                    {
+                        "from": "tool",
+                        "value": "<tool_response>\nrain\n</tool_response>\n"
+                        "<tool_response>snow</tool_response>",
+                    },
+                    {"from": "gpt", "value": "Rain. A thought is written <think>so</think>."},
+                ]
+            }
+        )
+        calls = [
+            {"type": "function", "function": {"name": name, "arguments": arguments}}
+            for name, arguments in (("w", {"x": 1}), ("v", {}))
+        ]
+        self.assertEqual(
+            messages,
+            [
+                {"role": "system", "content": "Write <tool_call>."},
+                {"role": "user", "content": "<think>x</think> Weather?"},
+                {
+                    "role": "assistant",
+                    "content": "I see.",
+                    "reasoning_content": "I look.",
+                    "tool_calls": calls,
+                },
+                {"role": "tool", "content": "rain"},
+                {"role": "tool", "content": "snow"},
+                {"role": "assistant", "content": "Rain. A thought is written <think>so</think>."},
+            ],
+        )
+
+    @parameterized.parameters(
+        ("<think>so", "reasoning does not end"),
+        ("<think>so</think>", "a reply is empty"),
+        ('<tool_call>{"name": "w", "arguments": {}}', "tool call does not end"),
+        ("<tool_call>w(1)</tool_call>", "a tool call is not JSON"),
+        ('<tool_call>{"name": "w", "arguments": 3}</tool_call>', "are not a JSON object"),
+        ("<tool_call></tool_call>", "names no function"),
+    )
+    def test_control_tokens_that_stand_for_nothing(self, reply, reason):
+        self.assertIn(reason, self.reason({"prompt": "Weather?", "completion": reply}))
+
+    def test_replies_of_no_weight_are_kept_and_marked(self):
+        record = {
+            "conversations": [
+                {"from": "human", "value": "q"},
+                {"from": "gpt", "value": "bad", "weight": 0},
+                {"from": "human", "value": "q"},
+                {"from": "gpt", "value": "good", "weight": 1},
+            ]
+        }
+        self.assertEqual([m.get("weight") for m in self.one(record)], [None, 0, None, None])
+        record["conversations"] = record["conversations"][:2]
+        self.assertEqual(self.reason(record), "it has no reply to learn from")
 
     def test_sharegpt_with_tools(self):
         [conversation], _ = read(
@@ -145,6 +237,9 @@ class FilesTest(parameterized.TestCase):
         ({"instruction": "", "output": "5"}, "a user's turn is empty"),
         ({"instruction": ["Add."], "input": 3, "output": "5"}, "a content is not text"),
         ({"question": None, "answer": "x #### 5"}, "a user's turn is empty"),
+        ({"question": "q", "answer": "A", "choices": ["x", "y"]}, "choices for an answer"),
+        ({"instruction": "q", "output": "r", "history": [["q"]]}, "not a list of pairs"),
+        ({"message_id": "1", "text": "q", "role": "prompter"}, "the export of whole trees"),
         ({"conversations": {"from": "human"}}, "not a list of turns"),
         ({"conversations": [{"from": ["human"], "value": "x"}]}, "none of the speakers"),
         ({"conversations": [{"from": "function_call", "value": "w(1)"}]}, "is not JSON"),
@@ -153,6 +248,17 @@ class FilesTest(parameterized.TestCase):
         ({"prompt": {"text": "x", "role": "prompter", "replies": "many"}}, "not a list"),
         ({"prompt": {"text": "x", "role": "prompter", "replies": []}}, "no good reply"),
         ({"prompt": {"text": "x", "role": "king", "replies": []}}, "neither prompter nor"),
+        (
+            {
+                "prompt": {
+                    "text": "q",
+                    "role": "prompter",
+                    "deleted": True,
+                    "replies": [{"text": "r", "role": "assistant", "rank": 0}],
+                }
+            },
+            "prompt was deleted",
+        ),
         ("a string", "not JSON objects"),
     )
     def test_every_record_is_kept_or_counted(self, record, reason):

@@ -210,6 +210,12 @@ class MaskTest(absltest.TestCase):
         self.assertNotIn("<think>", learnt(LONG, show_thinking=False))
         self.assertIn("|It rains.<|im_end|>", learnt(LONG, show_thinking=False))
 
+    def test_a_turn_of_no_weight_is_not_learnt(self):
+        messages = [m | {"weight": 0} if m["content"] == "Three, and 408." else m for m in LONG]
+        expected = learnt(LONG).replace("|Three, and 408.<|im_end|>", "")
+        self.assertEqual(learnt(messages), expected)
+        self.assertNotEqual(learnt(LONG), expected)
+
     def test_a_prompt_has_nothing_to_learn(self):
         self.assertEqual(learnt(LONG[:2], add_generation_prompt=True), "")
 
@@ -346,6 +352,31 @@ class HostileTest(parameterized.TestCase):
     def test_malformed(self, conversation, sentence):
         with self.assertRaisesRegex(Malformed, sentence):
             checked(conversation)
+
+    def test_older_and_newer_forms_of_the_api(self):
+        result = checked(
+            {
+                "messages": [
+                    {"role": "developer", "content": "Be brief."},
+                    {"role": "user", "content": "Weather?"},
+                    {
+                        "role": "assistant",
+                        "content": "I look.",
+                        "function_call": {"name": "f", "arguments": " "},
+                    },
+                    {"role": "function", "name": "f", "content": "rain"},
+                ]
+            }
+        )
+        self.assertEqual(
+            result["messages"],
+            [
+                {"role": "system", "content": "Be brief."},
+                {"role": "user", "content": "Weather?"},
+                {"role": "assistant", "content": "I look.", "tool_calls": [call("f")]},
+                {"role": "tool", "content": "rain", "name": "f"},
+            ],
+        )
 
     def test_forms_of_the_api(self):
         deep: dict = {}

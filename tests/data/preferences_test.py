@@ -54,6 +54,13 @@ class FormsTest(parameterized.TestCase):
             },
         ),
         (
+            "dialogues",
+            {
+                side: f"\n\nHuman: Who are you?\n\nAssistant: {text}"
+                for side, text in (("chosen", "A"), ("rejected", "B"))
+            },
+        ),
+        (
             "outputs",
             {"instruction": "Who are you?", "output_1": "A", "output_2": "B", "preference": 1},
         ),
@@ -69,6 +76,15 @@ class FormsTest(parameterized.TestCase):
         found, dropped = self.read(record)
         self.assertEqual(found, [ranked(["A", "B"], [[0], [1]])])
         self.assertEmpty(dropped)
+
+    def test_dialogues_of_several_turns(self):
+        before = "\n\nHuman: Hi\n\nAssistant: Hello.\n\nHuman: Who are you?\n\nAssistant:"
+        [found], _ = self.read({"chosen": f"{before} A", "rejected": f"{before} B"})
+        self.assertEqual(
+            [(message["role"], message["content"]) for message in found["messages"]],
+            [("user", "Hi"), ("assistant", "Hello."), ("user", "Who are you?")],
+        )
+        self.assertEqual(found["answers"], ["A", "B"])
 
     def test_trees_rank_the_replies_of_a_message(self):
         def said(role, text, *replies, **more):
@@ -112,6 +128,13 @@ class FormsTest(parameterized.TestCase):
         ),
         ({"text": ["no marks", "at all"], "score": [1, 0]}, "not dialogues of one prompt"),
         ({"text": ["a"], "score": "b"}, "not lists of one length"),
+        ({"chosen": ASK, "rejected": ASK[:1]}, "its last message is no reply"),
+        ({"prompt": "x", "chosen": "A", "rejected": " "}, "a reply is empty"),
+        (
+            {"chosen": "\n\nHuman: x\n\nAssistant: A", "rejected": "\n\nHuman: y\n\nAssistant: B"},
+            "differ before their last messages",
+        ),
+        ({"message_id": "1", "text": "q", "role": "prompter"}, "the export of whole trees"),
         (
             {"chosen": [*ASK, {"role": "assistant", "content": "A"}]}
             | {"rejected": [{"role": "assistant", "content": "B"}]},
