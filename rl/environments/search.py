@@ -9,6 +9,7 @@ from data.tool_declarations import SEARCH
 from data.world.chat import asking, grade, knowledge, split
 from data.world.chat.setting import Setting
 from data.world.draw import Draw
+from rl.environments import answers
 from rl.environments.environment import Environment, Problem
 from rl.environments.world import Posed, environment
 
@@ -35,6 +36,6 @@ def search(setting: Setting, world_seed: int) -> Environment:
 
 
 def _fault(problem: Problem, text: str) -> str:
-    if grade.grade(problem.facts, text):
+    if answers.graded(problem.facts, text):
         return ""
     return "declined" if grade.is_decline(text) else "another answer"
