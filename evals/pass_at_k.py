@@ -22,10 +22,11 @@ def pass_at_k(samples: int, passed: int, k: int) -> float:
 
 
 def program_of(text: str) -> str:
-    """The program in what a model has written: its first fenced block, or all of it up to the
-    mark at which examples end."""
-    fenced = _FENCED.search(text)
-    return (fenced[1] if fenced else text.split(_END)[0]).strip("\n")
+    """The program in what a model has written: of its fenced blocks the last that defines a
+    function, or else the first; without any, all of it up to the mark at which examples end."""
+    blocks = _FENCED.findall(text) or [text.split(_END)[0]]
+    defining = [block for block in blocks if "def " in block]
+    return (defining[-1] if defining else blocks[0]).strip("\n")
 
 
 def passes(run: Callable[[str], str], program: str, tests: str) -> bool:
@@ -36,5 +37,7 @@ def passes(run: Callable[[str], str], program: str, tests: str) -> bool:
     """
     # Drawn anew, so that no program can print it: what stands behind the tests was reached.
     reached = secrets.token_hex(16)
-    printed = run(f"{program}\n\n{tests}\n\nprint()\nprint('{reached}')\n")
+    # A program may define a print of its own.
+    own = f"print_{secrets.token_hex(8)}"
+    printed = run(f"{own} = print\n{program}\n\n{tests}\n\n{own}()\n{own}('{reached}')\n")
     return printed.split("\n")[-1] == reached

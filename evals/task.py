@@ -64,6 +64,7 @@ class Task:
       item: a row and its id to an item.
       chance: the accuracy of guessing.
       shots: examples before an item.
+      heading: of the kinds by likelihood, a group's name to what stands before its examples.
       rows: a path to its rows.
       example_file, example_rows: where examples come from; "": from the items, never the one asked.
       core: whether it is one of CORE's (arXiv 2406.11794).
@@ -77,6 +78,7 @@ class Task:
     item: Callable[[Row, str], Item]
     chance: float = 0.0
     shots: int = 0
+    heading: Callable[[str], str] | None = None
     rows: Callable[[pathlib.Path], Iterable[Row]] = records.json_lines
     example_file: str = ""
     example_rows: Callable[[pathlib.Path], Iterable[Row]] = records.json_lines
@@ -198,6 +200,6 @@ def shown(item: Item) -> str:
     return item.prompt + item.worked
 
 
-def before(examples: Sequence[Item]) -> str:
-    """The text of examples, which the prompt of the item follows."""
-    return "".join(f"{shown(item)}\n\n" for item in examples)
+def before(examples: Sequence[Item], heading: str = "") -> str:
+    """The heading and the text of examples, which the prompt of the item follows."""
+    return heading + "".join(f"{shown(item)}\n\n" for item in examples)

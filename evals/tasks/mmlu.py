@@ -30,6 +30,12 @@ def item(row: Row, id: str) -> Choice:
     return Choice(f"{subject}/{row['number']}", subject, options, _LETTERS.index(letter.strip()))
 
 
+def heading(subject: str) -> str:
+    """As in the published evaluation."""
+    name = subject.replace("_", " ")
+    return f"The following are multiple choice questions (with answers) about {name}.\n\n"
+
+
 TASKS = (
     Task(
         "mmlu",
@@ -38,6 +44,7 @@ TASKS = (
         item,
         chance=0.25,
         shots=5,
+        heading=heading,
         rows=lambda path: rows(path, "test"),
         example_file=_FILE,
         example_rows=lambda path: rows(path, "dev"),

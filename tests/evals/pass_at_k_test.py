@@ -44,10 +44,14 @@ class ProgramTest(parameterized.TestCase):
         self.assertEqual(pass_at_k.program_of("Here:\n```python\nx = 1\n```\nThere."), "x = 1")
         self.assertEqual(pass_at_k.program_of("```\nx = 1"), "x = 1")
         self.assertEqual(pass_at_k.program_of(""), "")
+        function = "def f(x):\n    return x"
+        text = f"```bash\npip install x\n```\n```python\n{function}\n```\n```\nf(1)\n```"
+        self.assertEqual(pass_at_k.program_of(text), function)
 
     @parameterized.named_parameters(
         ("right", "def double(x):\n    return 2 * x", True),
         ("right_and_talkative", "def double(x):\n    print('x' * 9000)\n    return 2 * x", True),
+        ("right_with_its_own_print", "def print(x): pass\ndef double(x): return 2 * x", True),
         ("wrong", "def double(x):\n    return x * x", False),
         ("nothing", "", False),
         ("no_python", "def double(x: return 2 * x", False),
