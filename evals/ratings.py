@@ -62,7 +62,7 @@ def ratings(matches: Sequence[Match], players: Sequence[str] = ()) -> dict[str, 
             f"{', '.join(names[n] for n in apart)} and the other players have never met, not even "
             "by way of third ones: rate them apart, or let them play"
         )
-    found = _fit(total, _met(total))
+    found = _fit(total + 0.5 * TIES * _met(total))
     order = sorted(range(len(names)), key=lambda n: (-found[n], names[n]))
     return {names[n]: float(found[n]) for n in order}
 
@@ -70,16 +70,21 @@ def ratings(matches: Sequence[Match], players: Sequence[str] = ()) -> dict[str, 
 def intervals(
     matches: Sequence[Match], share: float = 0.95, samples: int = 1000, seed: int = 0
 ) -> dict[str, tuple[float, float]]:
-    """(low, high) of the rating of everybody who has played: of the ratings that `samples` draws
-    of as many prompts, with replacement, would give, the middle `share` (Efron 1979)."""
+    """(low, high) of the rating of everybody who has played: of the ratings that prompts with
+    `samples` draws of weights give, the middle `share` (the Bayesian bootstrap, Rubin 1981).
+
+    Of every two who have met, one prompt more is taken to be won by either. Of two alone it is the
+    interval of a chance of which nothing was known before, so that few prompts, or such as one of
+    them has all won, leave it as wide as it must be.
+    """
     names, wins = _wins(matches)
     if not names:
         return {}
+    wins = np.concatenate([wins, _one_more_each(wins)])
     P, N = wins.shape[:2]
-    draws = np.random.default_rng(seed).multinomial(P, np.full(P, 1 / P), size=samples)
-    total = (draws.astype(np.float64) @ wins.reshape(P, N * N)).reshape(samples, N, N)
-    # Those who have met are so in every draw: their ties hold the ratings together.
-    found = _fit(total, _met(wins.sum(axis=0)))
+    draws = np.random.default_rng(seed).exponential(size=(samples, P))
+    total = (draws @ wins.reshape(P, N * N)).reshape(samples, N, N)
+    found = _fit(total)  # without ties: what is won by either holds the ratings together
     low, high = np.quantile(found, [(1 - share) / 2, (1 + share) / 2], axis=0)
     return {name: (float(low[n]), float(high[n])) for n, name in enumerate(names)}
 
@@ -116,6 +121,17 @@ def _wins(matches: Sequence[Match]) -> tuple[list[str], np.ndarray]:
     return names, wins
 
 
+def _one_more_each(wins: np.ndarray) -> np.ndarray:
+    """A prompt won by one of every two who have met, and a prompt won by the other: [2M, N, N],
+    each with as many comparisons of them as their prompts have on the average."""
+    games = wins + np.swapaxes(wins, 1, 2)
+    mean = games.sum(axis=0) / np.maximum((games > 0).sum(axis=0), 1)
+    winners, losers = np.nonzero(mean)
+    more = np.zeros((len(winners), *mean.shape))
+    more[np.arange(len(winners)), winners, losers] = mean[winners, losers]
+    return more
+
+
 def _met(total: np.ndarray) -> np.ndarray:
     """Whether two have ever been compared, [N, N] bool."""
     return total + total.T > 0
@@ -132,13 +148,12 @@ def _apart(games: np.ndarray) -> list[int]:
     return min(sorted(reached), others, key=len) if others else []
 
 
-def _fit(total: np.ndarray, met: np.ndarray) -> np.ndarray:
-    """The likeliest ratings, [..., N] float64, from wins [..., N, N] and `TIES` ties of all `met`.
+def _fit(total: np.ndarray) -> np.ndarray:
+    """The likeliest ratings, [..., N] float64, from wins [..., N, N] of all over those they met.
 
     Newton's method, each step damped to log(1 + d) / d of it, at which it converges from anywhere
     for such likelihoods (Sun and Tran-Dinh 2019, arXiv 1703.04599), and quadratically in the end.
     """
-    total = total + 0.5 * TIES * met
     N = total.shape[-1]
     games = total + np.swapaxes(total, -1, -2)
     eye = np.eye(N)

@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 
 from train.agreement import wilson
 
-_Z = 1.959963984540054  # of a normal distribution, 95% lie within
-
 
 def interval(values: Sequence[float]) -> tuple[float, float]:
     """The 95% interval of the mean of values in 0..1 by Wilson's score (1927).
@@ -13,8 +11,7 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
     Of right and wrong answers it holds its level for few items and for shares near 0 and 1; of
     values between, whose variance is smaller, it is too wide rather than too narrow.
     """
-    low, high = wilson(sum(values) / len(values), len(values), _Z)
-    return max(0.0, low), min(1.0, high)
+    return wilson(sum(values) / len(values), len(values))
 
 
 def centred(accuracy: float, chance: float) -> float:

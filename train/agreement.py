@@ -10,6 +10,7 @@ import numpy as np
 
 _TEMPERATURES = np.geomspace(0.02, 50, 400)
 _BINS = 10
+_Z = 1.959963984540054  # of a normal distribution, 95% lie within
 
 
 def differences(scores: np.ndarray, ranks: np.ndarray) -> np.ndarray:
@@ -27,20 +28,32 @@ def agreement(differences: np.ndarray) -> float:
     return float(np.mean((differences > 0) + 0.5 * (differences == 0)))
 
 
-def wilson(share: float, count: int, z: float = 1.96) -> tuple[float, float]:
-    """The interval of a share of `count` (Wilson 1927), by default of 95%.
+def wilson(share: float, count: float) -> tuple[float, float]:
+    """The 95% interval of a share of `count`, within 0 and 1 (Wilson 1927)."""
+    centre = share + _Z * _Z / (2 * count)
+    spread = _Z * math.sqrt(share * (1 - share) / count + _Z * _Z / (4 * count * count))
+    low, high = ((centre + side) / (1 + _Z * _Z / count) for side in (-spread, spread))
+    return max(0.0, low), min(1.0, high)
 
-    Pairs of one prompt are not independent: with several answers a prompt it is a little narrow.
+
+def with_interval(scores: np.ndarray, ranks: np.ndarray) -> dict[str, float]:
+    """The share of pairs ordered rightly and its interval of 95%, as figures of a stage.
+
+    Pairs of one ranking are not independent, so that the interval is that of as many independent
+    ones as would vary as much as the rankings do (a ratio estimate over clusters: Cochran 1977,
+    section 6.3); of rankings that all agree alike, as many as there are rankings.
+
+    Args:
+      scores, ranks: as of `differences`.
     """
-    centre = share + z * z / (2 * count)
-    spread = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
-    return (centre - spread) / (1 + z * z / count), (centre + spread) / (1 + z * z / count)
-
-
-def with_interval(differences: np.ndarray) -> dict[str, float]:
-    """The share of pairs ordered rightly and its interval of 95%, as figures of a stage."""
-    share = agreement(differences)
-    low, high = wilson(share, len(differences))
+    each = [differences(scores[n : n + 1], ranks[n : n + 1]) for n in range(len(ranks))]
+    each = [own for own in each if len(own)]
+    pairs = np.array([len(own) for own in each])
+    right = np.array([agreement(own) * len(own) for own in each])
+    N, share = len(each), float(right.sum() / pairs.sum())
+    variance = np.sum((right - share * pairs) ** 2) / pairs.sum() ** 2 * N / max(N - 1, 1)
+    count = min(pairs.sum(), share * (1 - share) / variance) if variance > 0 else N
+    low, high = wilson(share, float(count))
     return {"agreement": share, "agreement_low": low, "agreement_high": high}
 
 

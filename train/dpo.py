@@ -136,7 +136,7 @@ def make_plan(
         strayed = policy - held_out_reference[:count]
         differences = agreement.differences(strayed, ranks[:count])
         margin = section.beta * float(differences.mean())
-        return agreement.with_interval(differences) | {"margin": margin}
+        return agreement.with_interval(strayed, ranks[:count]) | {"margin": margin}
 
     return stage.plan(
         section.name,

@@ -209,7 +209,7 @@ def _figures(given: np.ndarray, ranks: np.ndarray) -> dict[str, float]:
     """How well scores [N, K] order answers as ranked, with an interval of 95%; the temperature that
     every second ranking asks for, and the calibration error of the others at it."""
     differences = agreement.differences(given, ranks)
-    figures = agreement.with_interval(differences) | {"pairs": len(differences)}
+    figures = agreement.with_interval(given, ranks) | {"pairs": len(differences)}
     halves = [agreement.differences(given[start::2], ranks[start::2]) for start in (0, 1)]
     if all(map(len, halves)):
         figures["temperature"] = agreement.temperature(halves[0])

@@ -163,6 +163,17 @@ class RatingsTest(absltest.TestCase):
             held += sum(low <= true[name] <= high for name, (low, high) in bounds.items())
         self.assertBetween(held / 300, 0.82, 0.95)
 
+    def test_few_prompts_and_those_that_one_has_all_won_leave_much_open(self):
+        # Nothing known before and 5 of 5 won: the chance is Beta(6, 1), 0.025^(1/6) at the least.
+        low, high = intervals(duels("a", "b", 5, 0, 0), samples=4000)["a"]
+        odds = 0.025 ** (1 / 6) / (1 - 0.025 ** (1 / 6))
+        self.assertAlmostEqual(low, MEAN + 200 * math.log10(odds), delta=15)
+        self.assertGreater(high, ratings(duels("a", "b", 5, 0, 0))["a"])
+        low, high = intervals(duels("a", "b", 1, 0, 0))["a"]
+        self.assertLess(low, MEAN)
+        low, high = intervals(duels("a", "b", 0, 1, 0))["a"]
+        self.assertGreater(high - low, 100)
+
     def test_intervals_are_of_prompts_and_not_of_pairs(self):
         # Ten rankings that agree at each of 40 prompts say no more than one at each does.
         once = [Match(f"{n}", ("a", "b"), [[0], [1]] if n < 28 else [[1], [0]]) for n in range(40)]

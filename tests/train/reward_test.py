@@ -52,10 +52,41 @@ class AgreementTest(absltest.TestCase):
         # Brown, Cai and DasGupta 2001: 0 of 10 has the upper limit z² / (n + z²).
         low, high = agreement.wilson(0.0, 10)
         self.assertAlmostEqual(low, 0.0)
-        self.assertAlmostEqual(high, 1.96**2 / (10 + 1.96**2))
+        self.assertAlmostEqual(high, 1.96**2 / (10 + 1.96**2), places=4)
         low, high = agreement.wilson(0.9, 1000)
         self.assertAlmostEqual(low, 0.8798, places=4)
         self.assertAlmostEqual(high, 0.9171, places=4)
+
+    def test_pairs_of_one_ranking_are_not_independent(self):
+        # A judge who is right of some prompts and wrong of others: 200 draws of 60 rankings of six.
+        draw = np.random.default_rng(0)
+
+        def drawn(count: int) -> tuple[np.ndarray, np.ndarray]:
+            quality = draw.normal(size=(count, 6))
+            leaning = draw.normal(1, 0.7, size=(count, 1))
+            noise = 0.8 * draw.normal(size=quality.shape)
+            return leaning * quality + noise, (-quality).argsort(1).argsort(1) + 1
+
+        true, held = agreement.agreement(agreement.differences(*drawn(10_000))), 0
+        for _ in range(200):
+            found = agreement.with_interval(*drawn(60))
+            held += found["agreement_low"] <= true <= found["agreement_high"]
+        self.assertBetween(held / 200, 0.90, 0.99)
+
+    def test_an_interval_of_pairs_is_wilsons(self):
+        ranks = np.tile([1, 2], (100, 1))
+        scores = np.tile([1.0, 0.0], (100, 1))
+        scores[:30] *= -1
+        found = agreement.with_interval(scores, ranks)
+        low, high = agreement.wilson(0.7, 100)
+        self.assertAlmostEqual(found["agreement_low"], low, places=2)
+        self.assertAlmostEqual(found["agreement_high"], high, places=2)
+        # Where all agree, it is that of the rankings, however many pairs they have; those without
+        # a pair say nothing.
+        ranks = np.array([[1, 2, 3, 4]] * 10 + [[1, 1, 1, 1]] * 90)
+        found = agreement.with_interval(-1.0 * ranks, ranks)
+        self.assertEqual(found["agreement"], 1.0)
+        self.assertEqual(found["agreement_low"], agreement.wilson(1.0, 10)[0])
 
     def test_the_temperature_is_that_of_the_draws(self):
         draw = np.random.default_rng(0)
