@@ -125,8 +125,8 @@ def get_config() -> ConfigDict:
     config.train.accumulate = 1
     # Whether documents packed into one row are kept from seeing each other.
     config.train.separate_documents = False
-    # Share of the steps, the first ones, that read one of the sources of config.data.source alone:
-    # what all the rest is learnt faster with.
+    # Fraction of the steps, at the start, drawn from opening_source only (a curriculum), which is
+    # one of the sources of config.data.source.
     config.train.opening = 0.0
     config.train.opening_source = ""
     # "muon" (matrices of the layers; AdamW for the rest) or "adamw" (everything).
@@ -156,8 +156,9 @@ def get_config() -> ConfigDict:
     config.sft.start = "base"
     # "world", files of conversations (data/chat_sources.py tells their forms), "interrogation"
     # (what the stage evals.interrogate has found that the model knows or not), and "replay":
-    # documents of pretraining, without which what is not asked about is forgotten. By weight, in
-    # rows: "world@0.4,chat/*.jsonl.gz@0.2,replay@0.4"; without weights, all rows equally often.
+    # documents of pretraining mixed in, without which what is not asked about is forgotten. By
+    # weight, in rows: "world@0.4,chat/*.jsonl.gz@0.2,replay@0.4"; without weights, all rows equally
+    # often.
     config.sft.sources = "world@0.5,replay@0.5"
     # Fraction of conversations held out, chosen by hash of the first turn of the user.
     config.sft.validation_fraction = 0.02
@@ -205,6 +206,11 @@ def get_config() -> ConfigDict:
     config.sft_again = config.sft.copy_and_resolve_references()
     config.sft_again.start = "sft"
     config.sft_again.sources = "world@0.4,interrogation@0.2,replay@0.4"
+
+    # What the assistant knows and can do, on what no training contains: the stage evals.assistant.
+    config.assistant = ConfigDict()
+    # The stage of the run that is measured, beside what config.interrogate.stage was.
+    config.assistant.stage = "chat"
 
     # Rankings of answers to requests for jokes and stories: the stage rl.rankings, which writes
     # rankings/train.jsonl (as people would order them) and held_out.jsonl (as the judge would).
@@ -262,9 +268,9 @@ def get_config() -> ConfigDict:
     config.dpo.validation_fraction = 0.2
     # "dpo" (arXiv 2305.18290) or "ipo" (arXiv 2310.12036).
     config.dpo.loss = "dpo"
-    # How dear straying from the reference is.
+    # Coefficient of the KL to the reference policy that the loss stands for.
     config.dpo.beta = 0.1
-    # Share of the pairs taken to be the wrong way round; "dpo" alone.
+    # Fraction of the pairs taken to be labelled the wrong way round; "dpo" alone.
     config.dpo.label_smoothing = 0.0
     config.dpo.context = 0
     config.dpo.steps = 0
@@ -279,7 +285,8 @@ def get_config() -> ConfigDict:
     # Prompts that the model answers at every evaluation, into samples.txt.
     config.dpo.prompts = ("Tell me a joke about a cow.", "Tell me a story about a clock.")
 
-    # Reinforcement learning: the stages rl.grpo and rl.ppo.
+    # Reinforcement learning, from verifiable rewards (RLVR) or a reward model (RLHF): the stages
+    # rl.grpo and rl.ppo.
     config.rl = ConfigDict()
     # The stage's folder in the run, the stage that it starts from, and the name in the report under
     # which held-out rewards stand: <figures>_before and <figures>_after.
@@ -304,7 +311,7 @@ def get_config() -> ConfigDict:
     config.rl.overlong = 0
     # Answers written at a time.
     config.rl.slots = 64
-    # Steps; problems a step, and answers to each.
+    # Steps; problems a step, and answers to each (the group size).
     config.rl.steps = 100
     config.rl.problems = 16
     config.rl.group = 8
@@ -334,8 +341,8 @@ def get_config() -> ConfigDict:
     config.rl.clip_high = 0.28
     # Largest weight that corrects for the sampler's probabilities not being the trainer's; 0: none.
     config.rl.truncation = 2.0
-    # What straying from the start costs a nat: GRPO in the loss, PPO in the reward, there adapted
-    # until so many nats a token are strayed. 0: not adapted.
+    # KL coefficient against the starting policy: in the loss for GRPO, in the reward for PPO.
+    # kl_target (PPO): adapt the coefficient toward this many nats a token; 0: fixed.
     config.rl.kl = 0.0
     config.rl.kl_target = 0.0
     # Of PPO: discount and mixing of generalised advantage estimation (arXiv 1506.02438), how far an
@@ -354,9 +361,9 @@ def get_config() -> ConfigDict:
     config.rl.reward = ""
     # What an answer without an end is worth then: standard deviations below the start's mean.
     config.rl.unfinished = 3.0
-    # With a reward model: stop when so many evaluations in a row were not the best by the hidden
-    # judge, on half of the held-out problems, and keep the policy of the best. False: go on to the
-    # end, and keep the last.
+    # Early stopping, with a reward model: when `patience` evaluations in a row were not the best by
+    # the hidden judge, on half of the held-out problems; the policy of the best is kept. False: go
+    # on to the end, and keep the last.
     config.rl.stop_at_peak = False
     config.rl.patience = 4
 
@@ -426,7 +433,8 @@ def get_config() -> ConfigDict:
     config.best_of_n.reward = ""
 
     config.checkpoint = ConfigDict()
-    # Where checkpoints go. "": the stage's folder; gs://... for a slice whose hosts share no disk.
+    # Where checkpoints go, for example gs://...; "": the stage's folder. All hosts must see it, as
+    # they must the run's folder.
     config.checkpoint.folder = ""
     # Steps between saves; one more is made at the end. None: a twentieth of the steps.
     config.checkpoint.steps = placeholder(int)

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 DONE = "DONE"
@@ -29,6 +30,12 @@ def write_atomically(path: str | os.PathLike, text: str) -> None:
         temporary.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def write_json_lines(path: str | os.PathLike, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Writes a line of JSON a row, as `write_atomically`; half characters become "?"."""
+    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    write_atomically(path, text.encode("utf-8", "replace").decode("utf-8"))
 
 
 def replace_folder(partial: str | os.PathLike, final: str | os.PathLike) -> None:

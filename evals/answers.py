@@ -2,12 +2,16 @@
 
 import contextlib
 import dataclasses
+import os
+import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import xxhash
 
 from data.conversations import prompt_ids
+from data.run_folder import DONE
 from serve.engine import Engine
 from serve.load import Trained
 from serve.tools.tool import Tool
@@ -80,6 +84,13 @@ def said(trajectory: Trajectory) -> str:
     last = trajectory.messages[-1]
     is_over = trajectory.finish_reason == "stop" and last["role"] == "assistant"
     return last["content"] if is_over else ""
+
+
+def model_id(workdir: str | os.PathLike, stage: str) -> str:
+    """What tells the finished model of a stage from one that is trained in its place later: a
+    digest of DONE, which says among other things how long it took. "": it is not finished."""
+    path = pathlib.Path(workdir) / stage / DONE
+    return xxhash.xxh64_hexdigest(path.read_bytes()) if path.exists() else ""
 
 
 def readable(question: Question, answer: Answer, verdict: str) -> dict[str, Any]:

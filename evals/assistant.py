@@ -6,15 +6,18 @@ identity; letters and products with and without the Python tool; word problems w
 steps. Answers are greedy; each is kept, readable, in assistant/answers.jsonl.
 """
 
+import contextlib
 import dataclasses
 import json
 import pathlib
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import ml_collections
 
-from data.run_folder import is_done, mark_done, record, write_atomically
+from data.errors import InputError
+from data.run_folder import is_done, mark_done, record, write_json_lines
 from data.world import chat, tellings
 from data.world.chat import grade
 from evals import answers
@@ -65,18 +68,43 @@ MEASURES = (
 
 
 def run(config: ml_collections.ConfigDict, workdir: str) -> None:
-    """Measures the chat model of the run, and what it was before interrogation."""
+    """Measures the model of config.assistant.stage, and what it was before interrogation.
+
+    Raises:
+        InputError: there is no such stage.
+    """
     folder = pathlib.Path(workdir) / FOLDER
     if is_done(folder):
         return
     begun = time.monotonic()
+    last = config.assistant.stage
+    if not is_done(pathlib.Path(workdir) / last):
+        raise InputError(
+            f"{workdir} has no finished stage {last!r}, which config.assistant.stage names: train "
+            "it before, or name another"
+        )
+    with contextlib.ExitStack() as closing:
+        tools = resolve(["python", "search"], workdir, config)
+        for tool in tools:
+            closing.callback(tool.close)
+        figures, lines = _measured(config, workdir, tools)
+    write_json_lines(folder / "answers.jsonl", lines)
+    figures["seconds"] = _training_seconds(config, pathlib.Path(workdir))
+    record(workdir, {f"chat/{name}": value for name, value in figures.items()})
+    mark_done(folder, figures | {"measuring_seconds": time.monotonic() - begun})
+
+
+def _measured(
+    config: ml_collections.ConfigDict, workdir: str, tools: Sequence[Tool]
+) -> tuple[dict[str, float], list[dict[str, Any]]]:
+    """The figures, and a line of JSON for each answer."""
     told = tellings.of_run(config, workdir)
-    tools = resolve(["python", "search"], workdir, config)
     figures: dict[str, float] = {}
-    lines: list[str] = []
-    for stage, before in ((config.interrogate.stage, True), ("chat", False)):
+    lines: list[dict[str, Any]] = []
+    for stage, before in ((config.interrogate.stage, True), (config.assistant.stage, False)):
         wanted = [measure for measure in MEASURES if measure.before == before]
-        if not wanted or not is_done(pathlib.Path(workdir) / stage):
+        if not is_done(pathlib.Path(workdir) / stage):
+            print(f"{stage}, the stage before interrogation, is not in this run: not measured")
             continue
         engine = answers.engine_of(load(workdir, stage))
         seen: dict[tuple, list[tuple[Question, answers.Answer]]] = {}
@@ -93,20 +121,12 @@ def run(config: ml_collections.ConfigDict, workdir: str) -> None:
             verdicts = [_verdict(question, answer.text, measure) for question, answer in pairs]
             figures[measure.figure] = sum(verdicts) / len(verdicts)
             lines += [
-                json.dumps(
-                    {"figure": measure.figure}
-                    | answers.readable(question, answer, "yes" if verdict else "no"),
-                    ensure_ascii=False,
-                )
+                {"figure": measure.figure}
+                | answers.readable(question, answer, "yes" if verdict else "no")
                 for (question, answer), verdict in zip(pairs, verdicts, strict=True)
             ]
             print(f"chat/{measure.figure} {figures[measure.figure]:.4f}", flush=True)
-    for tool in tools:
-        tool.close()
-    write_atomically(folder / "answers.jsonl", "\n".join(lines) + "\n")
-    figures["seconds"] = _training_seconds(config, pathlib.Path(workdir))
-    record(workdir, {f"chat/{name}": value for name, value in figures.items()})
-    mark_done(folder, figures | {"measuring_seconds": time.monotonic() - begun})
+    return figures, lines
 
 
 def _answered(
@@ -123,7 +143,7 @@ def _verdict(question: Question, text: str, measure: Measure) -> bool:
 def _training_seconds(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> float:
     """Seconds of fine-tuning, of all rounds."""
     total = 0.0
-    for name in {config.interrogate.stage, "chat"}:
+    for name in {config.interrogate.stage, config.assistant.stage}:
         if is_done(workdir / name):
             total += json.loads((workdir / name / "DONE").read_text(encoding="utf-8"))["seconds"]
     return total

@@ -14,10 +14,10 @@ continents), so that a verdict takes the other questions about the same entity i
 """
 
 import collections
-import json
+import contextlib
 import pathlib
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import ml_collections
 from absl import logging
@@ -25,14 +25,14 @@ from absl import logging
 from data import sources
 from data.chat_sources import INTERROGATED
 from data.errors import InputError
-from data.run_folder import is_done, mark_done, record, replace_folder, write_atomically
+from data.run_folder import is_done, mark_done, record, replace_folder, write_json_lines
 from data.tool_declarations import PYTHON, SEARCH
 from data.world import chat, tellings
 from data.world.chat import declines, grade
 from data.world.chat import tools as calls
 from data.world.chat.setting import assistant
 from data.world.draw import Draw
-from evals import answers
+from evals import answers, exact_match
 from evals.answers import Answer, Question
 from serve.load import load
 from serve.tools.resolve import resolve
@@ -64,7 +64,6 @@ def run(config: ml_collections.ConfigDict, workdir: str) -> None:
     )
     scores = [_right(question, of_one) for question, of_one in zip(asked, given, strict=True)]
     verdicts = judge(asked, scores, settings.known_from, settings.unknown_to)
-    (search,) = resolve(["search"], workdir, config)
     partial = final.with_name(f"{final.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     found = [
@@ -72,18 +71,17 @@ def run(config: ml_collections.ConfigDict, workdir: str) -> None:
         | {"right": score, "answers": [answer.text for answer in of_one]}
         for question, of_one, score, verdict in zip(asked, given, scores, verdicts, strict=True)
     ]
-    _write(partial / "questions.jsonl", found)
-    _write(partial / INTERROGATED[1], lessons(asked, given, verdicts, search, config.seed))
-    search.close()
+    write_json_lines(partial / "questions.jsonl", found)
+    with contextlib.ExitStack() as closing:
+        (search,) = resolve(["search"], workdir, config)
+        closing.callback(search.close)
+        made = lessons(asked, given, verdicts, search, config.seed)
+        write_json_lines(partial / INTERROGATED[1], made)
     counts = collections.Counter(verdicts)
     figures = {verdict: counts[verdict] / len(asked) for verdict in (KNOWN, UNSURE, UNKNOWN)}
     mark_done(partial, figures | {"questions": len(asked)})
     record(workdir, {f"{final.name}/{name}": value for name, value in figures.items()})
     replace_folder(partial, final)
-
-
-def _write(path: pathlib.Path, rows: Iterable[Mapping]) -> None:
-    write_atomically(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
 
 def _questions(config: ml_collections.ConfigDict, workdir: str) -> list[Question]:
@@ -106,10 +104,9 @@ def _questions(config: ml_collections.ConfigDict, workdir: str) -> list[Question
 def of_file(spec: str, problems: collections.Counter) -> Iterator[Question]:
     """Questions of JSON Lines of {"question", "answer" or "answers"}; what is none is counted."""
     for name, row in sources.records(spec, problems):
-        accept = row.get("answers", row.get("answer"))
-        accept = [accept] if isinstance(accept, str) else accept
-        is_text = isinstance(row.get("question"), str) and isinstance(accept, list)
-        if not is_text or not accept or not all(isinstance(text, str) for text in accept):
+        given = row.get("answers", row.get("answer"))
+        accept = [_text(one) for one in (given if isinstance(given, list) else [given])]
+        if not isinstance(row.get("question"), str) or not accept or None in accept:
             problems["no question with an answer or a list of answers"] += 1
             continue
         yield {
@@ -117,10 +114,17 @@ def of_file(spec: str, problems: collections.Counter) -> Iterator[Question]:
             "entity": name,
             "messages": [{"role": "user", "content": row["question"]}],
             "query": row["question"],
-            "reply": row["answer"] if isinstance(row.get("answer"), str) else accept[0],
+            "reply": _text(row.get("answer")) or accept[0],
             "grader": "value",
             "accept": accept,
         }
+
+
+def _text(answer: object) -> str | None:
+    """An answer of a file, a text or a number, as text."""
+    if isinstance(answer, int | float) and not isinstance(answer, bool):
+        return exact_match.as_number(answer)
+    return answer if isinstance(answer, str) else None
 
 
 def _right(question: Question, given: Sequence[Answer]) -> float:

@@ -6,7 +6,6 @@ base model goes on from plain text; a model of any other stage is asked in turns
 user's message, examples are earlier turns.
 """
 
-import json
 import pathlib
 import sys
 import zlib
@@ -19,7 +18,7 @@ from tqdm import tqdm
 
 from data.conversations import END, parse_assistant, prompt_ids
 from data.errors import InputError
-from data.run_folder import write_atomically
+from data.run_folder import write_json_lines
 from evals import choice, cloze, exact_match, pass_at_k, records, summary
 from evals import task as task_module
 from evals.likelihood import Encoded, Likelihood, encoded, likelihood
@@ -118,7 +117,10 @@ def _scored(
     shown: Sequence[Sequence[Choice]],
 ) -> Result:
     size = trained.architecture.context
-    befores = [task_module.before(examples) for examples in shown]
+    befores = [
+        task_module.before(examples, task.heading(item.group) if task.heading else "")
+        for item, examples in zip(items, shown, strict=True)
+    ]
     rows = [
         [
             encoded(trained.tokenizer, before + context, continuation, size)
@@ -318,8 +320,7 @@ def keep(workdir: str, stage: str, name: str, lines: Sequence[Mapping[str, Any]]
     """Writes the items of a task where a person finds them."""
     path = pathlib.Path(workdir) / FOLDER / stage / f"{name}.jsonl"
     if jax.process_index() == 0:
-        text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-        write_atomically(path, text.encode("utf-8", "replace").decode("utf-8"))
+        write_json_lines(path, lines)
     return path
 
 

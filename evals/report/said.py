@@ -1,18 +1,18 @@
 """The same prompts to every stage of a run that writes text, so that they can be read side by side.
 
-report/said.jsonl, a line each: stage, key, prompt, text. The base model goes on with the prompt, a
-later stage answers it. The stage that interrogation asked is also given a few questions that
-evals.assistant asks later of the last one. A finished stage is asked once.
+report/said.jsonl, a line each: stage, model (which of those trained in its place), key, prompt,
+text. The base model goes on with the prompt, a later stage answers it. The stage that interrogation
+asked is also given a few questions that evals.assistant asks later of the last one. A finished
+stage is asked once, and again where another model was trained in its place.
 """
 
-import json
 import pathlib
 
 import numpy as np
 from ml_collections import ConfigDict
 
 from data.encoding import Tokenizer
-from data.run_folder import write_atomically
+from data.run_folder import write_json_lines
 from evals import answers
 from evals.report.found import FOLDER, SAID, Record, speaking
 from serve.engine import Engine
@@ -33,7 +33,11 @@ def ask(config: ConfigDict, workdir: str | pathlib.Path) -> None:
     """Asks what has not been asked yet, and keeps all of it in the folder of the report."""
     workdir = pathlib.Path(workdir)
     path = workdir / FOLDER / SAID
-    before = {(line["stage"], line["key"]): line for line in watch.records(path)}
+    before = {
+        (line["stage"], line["key"]): line
+        for line in watch.records(path)
+        if line.get("model") == answers.model_id(workdir, line["stage"])
+    }
     lines = []
     for stage in speaking(workdir):
         wanted = questions(config, workdir, stage)
@@ -42,12 +46,11 @@ def ask(config: ConfigDict, workdir: str | pathlib.Path) -> None:
             texts = _written(load(workdir, stage), new, stage == pretrain.NAME, config.seed)
             for question, text in zip(new, texts, strict=True):
                 said = {"prompt": question["messages"][-1]["content"], "text": text}
+                said["model"] = answers.model_id(workdir, stage)
                 before[stage, question["id"]] = {"stage": stage, "key": question["id"]} | said
         lines += [before[stage, question["id"]] for question in wanted]
     if lines:
-        write_atomically(
-            path, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-        )
+        write_json_lines(path, lines)
 
 
 def questions(config: ConfigDict, workdir: pathlib.Path, stage: str) -> list[Record]:

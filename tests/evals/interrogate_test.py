@@ -111,13 +111,21 @@ class FileTest(absltest.TestCase):
             {"question": "no answer"},
             {"question": "empty", "answers": []},
             {"question": 3, "answer": "x"},
+            {"question": "Is it?", "answer": True},
+            {"question": "How many?", "answer": float("nan")},
+            {"question": "How many pupils has a horse's eye?", "answer": 1},
+            {"question": "Name an even prime, or half of one.", "answers": [2, 1.0]},
         ]
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder) / "questions.jsonl"
             path.write_text("".join(json.dumps(row) + "\n" for row in rows))
             problems = collections.Counter()
-            first, second = interrogate.of_file(str(path), problems)
-        self.assertEqual(list(problems.values()), [3])
+            first, second, third, fourth = interrogate.of_file(str(path), problems)
+        self.assertEqual(list(problems.values()), [5])
+        self.assertEqual((third["accept"], third["reply"]), (["1"], "1"))
+        self.assertTrue(grade(third, "It has 1."))
+        self.assertFalse(grade(third, "It has 2."))
+        self.assertEqual(fourth["accept"], ["2", "1.0"])
         self.assertTrue(grade(first, "Emma was written by Jane Austen."))
         self.assertFalse(grade(first, "Charlotte Bronte."))
         self.assertTrue(grade(second, "White."))

@@ -13,6 +13,7 @@ import lxml.etree
 from absl.testing import absltest
 
 from data import page, tokenizer
+from data.errors import InputError
 from data.run_folder import figures_of, mark_done, write_atomically
 from evals import report
 from evals.report import found, meanings, said
@@ -199,6 +200,10 @@ class SaidTest(absltest.TestCase):
         shutil.rmtree(workdir / "base" / "checkpoints")
         report.run(config, str(workdir))
         self.assertEqual(found.read(workdir).said, lines)
+        # Another model in its place is asked again, which takes a checkpoint.
+        mark_done(workdir / "base", {"seconds": 2.0})
+        with self.assertRaisesRegex(InputError, "checkpoint"):
+            report.run(config, str(workdir))
         self.assertNotEmpty(figures_of(workdir))
 
     def test_known_questions_are_for_the_stage_that_was_asked(self):
@@ -223,6 +228,13 @@ class WordsTest(absltest.TestCase):
     def test_meanings(self):
         self.assertEqual(meanings.meaning("seconds/train.sft:sft=again")[:17], "time of the stage")
         self.assertStartsWith(meanings.meaning("web/near_duplicates_recall"), "near duplicates: of")
+        for name in (
+            *("rl/ppo_before", "rlhf/peak_step", "rlhf/kl_peak", "rlhf_ppo/gold_peak"),
+            *("comparison/best_of_16_gold", "comparison/rlhf_ppo_kl", "arena/gold_chat"),
+            *("best_of_n/mean", "best_of_n/majority_8", "best_of_n/pass_4", "best_of_n/reward_2"),
+        ):
+            self.assertNotEmpty(meanings.meaning(name), name)
+        self.assertStartsWith(meanings.meaning("best_of_n/pass_4"), "any of 4")
         self.assertEqual(meanings.meaning("unheard/of"), "")
 
     def test_text(self):
