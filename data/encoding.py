@@ -209,7 +209,9 @@ def _without_special_tokens(described: dict) -> tokenizers.Tokenizer:
 
 
 def _library_ids(library: tokenizers.Tokenizer, text: str) -> np.ndarray:
-    return np.asarray(library.encode(text, add_special_tokens=False).ids, np.uint32)
+    # Of a batch, unlike of one text, the library lets other threads run meanwhile.
+    [encoding] = library.encode_batch_fast([text], add_special_tokens=False)
+    return np.asarray(encoding.ids, np.uint32)
 
 
 def _library_text(library: tokenizers.Tokenizer, ids: Sequence[int]) -> str:
@@ -304,6 +306,8 @@ def _tiktoken_encoder(
                 "continuing_subword_prefix",
                 "end_of_word_suffix",
                 "byte_fallback",
+                # Words that are tokens are then not merged at all, whatever the merges make of them.
+                "ignore_merges",
             )
         )
     )

@@ -3,6 +3,8 @@ import json
 import os
 import pathlib
 import tempfile
+import threading
+import time
 
 import hypothesis
 import hypothesis.strategies as st
@@ -126,6 +128,28 @@ class EncodingTest(parameterized.TestCase):
         text = run * (1_000_000 // len(run))
         self.assertEqual(tokenizer.decode(tokenizer.encode(text)), text)
 
+    def test_other_threads_run_while_a_long_text_is_encoded(self):
+        text, state, seen = " " * 400_000, ["before"], set()
+
+        def look() -> None:
+            while state[0] != "after":
+                seen.add(state[0])
+                time.sleep(0.001)
+
+        for engine in ("tiktoken", "tokenizers"):
+            tokenizer = self.load(trained("gpt-2"), engine)
+            state[0] = "before"
+            seen.clear()
+            looking = threading.Thread(target=look)
+            looking.start()
+            while not seen:
+                time.sleep(0.001)
+            state[0] = "during"
+            tokenizer.encode(text)
+            state[0] = "after"
+            looking.join()
+            self.assertEqual(seen, {"before", "during"})
+
     def test_names_of_special_tokens_in_text_are_text(self):
         text = "a<|endoftext|>b<think>"
         for engine in ("tiktoken", "tokenizers"):
@@ -163,6 +187,7 @@ class EncodingTest(parameterized.TestCase):
 
     @parameterized.named_parameters(
         ("normalizer", lambda d: d.update(normalizer={"type": "NFC"})),
+        ("ignore_merges", lambda d: d["model"].update(ignore_merges=True)),
         ("dropout", lambda d: d["model"].update(dropout=0.1)),
         (
             "prefix_space",
