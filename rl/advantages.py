@@ -74,7 +74,7 @@ def gae(
     mask: Array,
     gamma: float,
     lam: float,
-    segments: Array | None = None,
+    segment_ids: Array | None = None,
 ) -> tuple[Array, Array]:
     """Generalised advantage estimation (Schulman et al. 2016) over the tokens the model wrote.
 
@@ -92,7 +92,7 @@ def gae(
       mask: [B, T], 1 where the model wrote the token.
       gamma: discount for each token of the model.
       lam: 0 trusts the next value, 1 the rewards alone.
-      segments: [B, T] int, which sequence of its row a token belongs to; None: one sequence a row.
+      segment_ids: [B, T] int, which sequence of its row a token belongs to; None: one a row.
 
     Returns:
       Advantages and returns (advantages + values), [B, T] float32, 0 where the mask is 0.
@@ -100,8 +100,8 @@ def gae(
     written = mask > 0
     rewards = jnp.where(written, rewards, 0).astype(jnp.float32)
     values = jnp.where(written, values, 0).astype(jnp.float32)
-    if segments is None:
-        segments = jnp.ones(mask.shape, jnp.int32)
+    if segment_ids is None:
+        segment_ids = jnp.ones(mask.shape, jnp.int32)
 
     def back(carry: tuple[Array, Array, Array], token: tuple) -> tuple[tuple, Array]:
         following, next_value, next_segment = carry  # each [B]
@@ -115,8 +115,8 @@ def gae(
         return (following, next_value, segment), jnp.where(one, advantage, 0)
 
     zeros = jnp.zeros(len(rewards), jnp.float32)
-    start = (zeros, zeros, segments[:, -1])
-    tokens = (rewards.T, values.T, written.T, segments.T)
+    start = (zeros, zeros, segment_ids[:, -1])
+    tokens = (rewards.T, values.T, written.T, segment_ids.T)
     advantages = jax.lax.scan(back, start, tokens, reverse=True)[1].T
     return advantages, advantages + values
 

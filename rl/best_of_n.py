@@ -12,20 +12,20 @@ Figures go into the report, as best_of_n/majority_8; the folder has accuracy.png
 readable, with its vote and score, in answers.jsonl. A run that is stopped begins anew.
 """
 
-import collections
 import dataclasses
-import json
 import math
 import pathlib
 import time
 from collections.abc import Hashable, Sequence
+from typing import Any
 
 import numpy as np
 from ml_collections import ConfigDict
 
 from data.errors import InputError
-from data.run_folder import is_done, mark_done, record, write_atomically
-from evals import answers
+from data.run_folder import is_done, mark_done, record, write_json_lines
+from evals import answers, exact_match
+from evals.pass_at_k import pass_at_k
 from model.sampling import check_sampling
 from rl import feedback
 from rl.environments import named
@@ -36,7 +36,7 @@ from rl.environments.environment import (
     Verdict,
     check_tools,
     chosen_levels,
-    problem_with_room,
+    held_out_problems,
 )
 from rl.rollout import has_room
 from serve.load import Trained, load
@@ -68,17 +68,6 @@ class Tries:
     scores: np.ndarray | None = None
 
 
-def pass_at(right: np.ndarray, n: int) -> float:
-    """The probability that of n of the N answers, drawn without replacement, one is right: the
-    unbiased estimate 1 - C(N - c, n) / C(N, n) of Chen et al. 2021 (arXiv 2107.03374).
-
-    Raises:
-        ValueError: n is not 1 to N.
-    """
-    total = _total(len(right), n)
-    return 1.0 - math.comb(len(right) - int(np.sum(right)), n) / total
-
-
 def best_scored(right: np.ndarray, scores: np.ndarray, n: int) -> float:
     """The probability that of n of the N answers, drawn without replacement, the one with the
     highest score is right; of equal scores, each is taken equally often.
@@ -107,9 +96,7 @@ def majority(right: np.ndarray, votes: Sequence[Hashable | None], n: int) -> flo
     won = []
     for start in range(0, len(right) - n + 1, n):
         part = list(votes[start : start + n])
-        counts = collections.Counter(vote for vote in part if vote is not None)
-        # Of those that are equally frequent, most_common gives the first.
-        winner = counts.most_common(1)[0][0] if counts else None
+        winner = exact_match.majority(part)
         won.append(winner is not None and bool(right[start + part.index(winner)]))
     return sum(won) / len(won)
 
@@ -125,7 +112,9 @@ def figures(tries: Sequence[Tries], numbers: Sequence[int]) -> dict[str, float]:
     found = {"mean": float(np.mean([np.mean(one.right) for one in tries]))}
     for n in numbers:
         found[f"majority_{n}"] = float(np.mean([majority(t.right, t.votes, n) for t in tries]))
-        found[f"pass_{n}"] = float(np.mean([pass_at(t.right, n) for t in tries]))
+        found[f"pass_{n}"] = float(
+            np.mean([pass_at_k(len(t.right), int(np.sum(t.right)), n) for t in tries])
+        )
         if tries[0].scores is not None:
             found[f"reward_{n}"] = float(
                 np.mean([best_scored(t.right, t.scores, n) for t in tries])
@@ -170,7 +159,7 @@ def run(config: ConfigDict, workdir: str) -> None:
         )
     ]
     found = figures(tries, numbers)
-    write_atomically(folder / "answers.jsonl", _readable(problems, given, verdicts, tries))
+    write_json_lines(folder / "answers.jsonl", _readable(problems, given, verdicts, tries))
     _draw(folder, f"{config.name}: {section.environment}, {len(problems)} problems", found, numbers)
     for name, value in found.items():
         print(f"{section.name}/{name} {value:.4f}", flush=True)
@@ -187,18 +176,18 @@ def held_out(config: ConfigDict, environment: Environment, trained: Trained) -> 
     def fits(problem: Problem) -> bool:
         return has_room(trained.tokenizer, problem, section.tokens, context)
 
-    drawn = [
-        problem_with_room(
-            environment, config.seed, number, True, levels[number % len(levels)], fits
-        )
-        for number in range(section.problems)
-    ]
-    if left_out := sum(more for _, more in drawn):
+    found = held_out_problems(environment, config.seed, section.problems, levels, fits)
+    if found.left_out:
         print(
-            f"{section.name}: {left_out} problems were left out, too long for the model's context; "
-            "others took their places"
+            f"{section.name}: {found.left_out} problems were left out, too long for the model's "
+            "context; others took their places"
         )
-    return [problem for problem, _ in drawn]
+    if len(found.problems) < section.problems:
+        print(
+            f"{section.name}: there are {len(found.problems)} different held-out problems, fewer "
+            f"than the {section.problems} of config.best_of_n.problems"
+        )
+    return found.problems
 
 
 def _checked(section: ConfigDict) -> list[int]:
@@ -256,8 +245,8 @@ def _readable(
     given: Sequence[Sequence[answers.Answer]],
     verdicts: Sequence[Sequence[Verdict]],
     tries: Sequence[Tries],
-) -> str:
-    """JSON lines: every answer with its verdict, reward, vote and score."""
+) -> list[dict[str, Any]]:
+    """Every answer with its verdict, reward, vote and score."""
     lines = []
     for problem, own, judged, tried in zip(problems, given, verdicts, tries, strict=True):
         for number, (answer, verdict) in enumerate(zip(own, judged, strict=True)):
@@ -266,8 +255,8 @@ def _readable(
             line["vote"] = None if vote is None else str(vote)
             if tried.scores is not None:
                 line["score"] = float(tried.scores[number])
-            lines.append(json.dumps(line, ensure_ascii=False))
-    return "\n".join(lines) + "\n"
+            lines.append(line)
+    return lines
 
 
 def _draw(

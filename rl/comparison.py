@@ -14,7 +14,7 @@ import contextlib
 import json
 import math
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import jax
@@ -26,9 +26,9 @@ from data.run_folder import is_done, mark_done, record, write_atomically
 from evals.answers import said, sample_seeds
 from rl import divergence, feedback, unverified
 from rl.environments import named
-from rl.environments.environment import Environment, Problem, problem_seed
+from rl.environments.environment import Environment, HeldOut, Problem, held_out_problems
 from rl.environments.jokes import NAME as ENVIRONMENT
-from rl.rollout import trajectories
+from rl.rollout import has_room, trajectories
 from serve.engine import Engine
 from serve.load import Trained, decoding_mesh, load
 from serve.turns import Bounds, Trajectory, Turns
@@ -75,7 +75,12 @@ def run(config: ConfigDict, workdir: str) -> None:
     mesh = decoding_mesh(_SLOTS)
     reference = load(workdir, section.stages[0], mesh)
     environment = named.environment(ENVIRONMENT, config)
-    problems, numbers = _problems(config, environment)
+
+    def fits(problem: Problem) -> bool:
+        context = reference.architecture.context
+        return has_room(reference.tokenizer, problem, section.tokens, context)
+
+    problems, numbers, _ = _problems(config, workdir, environment, fits)
     seeds = [sample_seeds(config.seed, seed, section.samples) for seed in numbers]
     score = RewardModel.load(workdir, section.reward).score
     measure = divergence.measurer(
@@ -107,29 +112,25 @@ def run(config: ConfigDict, workdir: str) -> None:
     mark_done(folder, figures)
 
 
-def _problems(config: ConfigDict, environment: Environment) -> tuple[list[Problem], list[int]]:
-    """Held-out problems that no policy was stopped by, and their seeds.
+def _problems(
+    config: ConfigDict, workdir: str, environment: Environment, fits: Callable[[Problem], bool]
+) -> HeldOut:
+    """Held-out problems that no policy was stopped by.
 
     Raises:
         InputError: hardly any are left.
     """
-    seeds = [problem_seed(config.seed, n, True) for n in range(config.rlhf.eval_problems)]
-    seen = [environment.problem(seed, 1) for seed in seeds]
-    half = zip(seen, unverified.says_when_to_stop(seen), strict=True)
-    stopped_by = [one.messages for one, stops in half if stops]
-    problems, numbers, wanted = [], [], config.comparison.prompts
-    for number in range(100 * wanted):
-        seed = problem_seed(config.seed, number, True)
-        problem = environment.problem(seed, 1)
-        if problem.messages not in stopped_by:
-            problems.append(problem)
-            numbers.append(seed)
-        if len(problems) == wanted:
-            return problems, numbers
-    raise InputError(
-        f"config.comparison.prompts is {wanted}: there are not so many held-out prompts beside the "
-        "half that policies are stopped by; lower it or config.rlhf.eval_problems"
-    )
+    section = config.comparison
+    folders = [pathlib.Path(workdir) / stage for stage in section.stages]
+    seen = set().union(*map(unverified.stopped_by, folders))
+    found = held_out_problems(environment, config.seed, section.prompts, (1,), fits, seen)
+    if len(found.problems) < section.prompts:
+        raise InputError(
+            f"config.comparison.prompts is {section.prompts}: there are {len(found.problems)} "
+            "different held-out prompts beside those that policies are stopped by; lower it, or "
+            "the eval_problems of their sections"
+        )
+    return found
 
 
 def _check(section: ConfigDict) -> None:

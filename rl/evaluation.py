@@ -1,11 +1,10 @@
 """What a policy is worth on held-out problems, what it writes to them, and how that went."""
 
-import json
 import pathlib
 from collections.abc import Sequence
 from typing import Any
 
-from data.run_folder import write_atomically
+from data.run_folder import write_json_lines
 from evals.answers import Answer, readable, said
 from rl.rollout import Rollout
 from train import watch
@@ -53,8 +52,7 @@ def keep(
     kept = [{"gold": round(float(value), 3)} for value in gold] or [{}] * len(rollouts)
     for one, more in zip(rollouts, kept, strict=True):
         lines.append({"step": step} | more | _line(one))
-    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-    write_atomically(path, text)
+    write_json_lines(path, lines)
 
 
 def _line(rollout: Rollout) -> dict[str, Any]:

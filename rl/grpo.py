@@ -20,7 +20,7 @@ from rl import kl, stage
 from rl.advantages import group_relative, zero_variance
 from rl.learner import Method
 from rl.losses import PolicyLoss, policy_loss
-from rl.policy import log_probs_and_hidden, scored
+from rl.policy import scored, scorer
 from train.gradients import Metrics
 
 # The share of a step's microbatches on which the divergence from the start is watched where the
@@ -57,8 +57,7 @@ def make_method(config: ConfigDict, architecture: ModelConfig, vocab_size: int) 
     several = rl.epochs * rl.minibatches > 1
     advantage = "dr_grpo" if rl.loss == "dr_grpo" else "grpo"
 
-    def score(params: dict[str, Any], rows: dict[str, Array]) -> Array:
-        return log_probs_and_hidden(params, architecture, rows, vocab_size)[0]
+    score = scorer(architecture, vocab_size)
 
     def prepare(
         params: dict[str, Any],

@@ -46,7 +46,7 @@ def rewards_with_penalty(
     log_probs: Array,
     reference_log_probs: Array,
     mask: Array,
-    segments: Array,
+    segment_ids: Array,
     coefficient: Array | float,
 ) -> Array:
     """Rewards of tokens: an answer's own on the last token the model wrote, less the coefficient
@@ -56,13 +56,13 @@ def rewards_with_penalty(
       rewards: [B, T], an answer's reward on all its tokens (only that on the last is read).
       log_probs, reference_log_probs: [B, T], of the policy that sampled and of the reference.
       mask: [B, T], 1 where the model wrote the token.
-      segments: [B, T] int, 0 on padding and 1, 2, ... on the sequences of a row.
+      segment_ids: [B, T] int, 0 on padding and 1, 2, ... on the sequences of a row.
 
     Returns:
       [B, T] float32, 0 where the mask is 0.
     """
     penalty = coefficient * estimate(log_probs, reference_log_probs, "k1")
-    final = jnp.where(last_written(mask, segments), rewards, 0)
+    final = jnp.where(last_written(mask, segment_ids), rewards, 0)
     return jnp.where(mask > 0, final - penalty, 0).astype(jnp.float32)
 
 

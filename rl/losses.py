@@ -80,7 +80,7 @@ def policy_loss(log_probs: Array, batch: dict[str, Array], settings: PolicyLoss)
       batch: [B, T] each.
         "mask": 1 where the model wrote the token, else 0. What stands elsewhere in the others
           has no effect, not even if it is not finite.
-        "segments": int, 0 on padding and 1, 2, ... on the sequences of a row, at most T.
+        "segment_ids": int, 0 on padding and 1, 2, ... on the sequences of a row, at most T.
         "advantages": float32.
         "old_log_probs": under the policy as it was when the step began, by the trainer.
         "sampler_log_probs": as recorded at sampling. May be left out, and is then `old_log_probs`.
@@ -95,7 +95,7 @@ def policy_loss(log_probs: Array, batch: dict[str, Array], settings: PolicyLoss)
       nats, "weight", the mean correction, and "truncated", the fraction cut.
     """
     written = batch["mask"] > 0
-    mask, segments = written.astype(jnp.float32), batch["segments"]
+    mask, segment_ids = written.astype(jnp.float32), batch["segment_ids"]
     log_probs = jnp.where(written, log_probs, 0)
     advantages, old, sampler, reference = (
         jnp.where(written, batch[name], 0) if name in batch else None
@@ -108,7 +108,7 @@ def policy_loss(log_probs: Array, batch: dict[str, Array], settings: PolicyLoss)
     def mean(name: str, x: Array) -> None:
         metrics[name] = (jnp.sum(x * mask), jnp.sum(mask))
 
-    ratio = _ratio(log_probs, old, mask, segments, settings.kind)
+    ratio = _ratio(log_probs, old, mask, segment_ids, settings.kind)
     clipped = jnp.clip(ratio, 1 - settings.clip_low, 1 + settings.clip_high)
     if settings.kind == "cispo":
         losses = -jax.lax.stop_gradient(clipped) * advantages * log_probs
@@ -132,7 +132,7 @@ def policy_loss(log_probs: Array, batch: dict[str, Array], settings: PolicyLoss)
             mean("truncated", cut)
             losses = losses * weight
 
-    weights, count = _weights(mask, segments, settings)
+    weights, count = _weights(mask, segment_ids, settings)
     metrics["policy_loss"] = (jnp.sum(losses * weights), count)
     if reference is not None:
         divergence = kl.estimate(log_probs, reference, settings.kl_kind)
@@ -178,22 +178,22 @@ def value_loss(values: Array, batch: dict[str, Array], clip: float) -> Metrics:
     }
 
 
-def _ratio(log_probs: Array, old: Array, mask: Array, segments: Array, kind: str) -> Array:
+def _ratio(log_probs: Array, old: Array, mask: Array, segment_ids: Array, kind: str) -> Array:
     """[B, T]: probability over that of the old policy, of a token or (gspo) of its sequence."""
     log_ratio = log_probs - old
     if kind == "gspo":
-        lengths = jnp.maximum(sequence_sum(mask, segments), 1)
-        of_sequence = sequence_sum(jax.lax.stop_gradient(log_ratio) * mask, segments) / lengths
+        lengths = jnp.maximum(sequence_sum(mask, segment_ids), 1)
+        of_sequence = sequence_sum(jax.lax.stop_gradient(log_ratio) * mask, segment_ids) / lengths
         # Its own token's gradient alone: over the sequence they add up to that of the mean.
         log_ratio = of_sequence + log_probs - jax.lax.stop_gradient(log_probs)
     return jnp.exp(jnp.clip(log_ratio, -kl.MOST_LOG_RATIO, kl.MOST_LOG_RATIO))
 
 
-def _weights(mask: Array, segments: Array, settings: PolicyLoss) -> tuple[Array, Array]:
+def _weights(mask: Array, segment_ids: Array, settings: PolicyLoss) -> tuple[Array, Array]:
     """What each token's loss counts for, [B, T], and what the sum is divided by in the end."""
     if settings.kind in ("dapo", "cispo"):
         return mask, jnp.sum(mask)
-    count = sequence_count(mask, segments)
+    count = sequence_count(mask, segment_ids)
     if settings.kind == "dr_grpo":
         return mask / settings.longest, count
-    return mask / jnp.maximum(sequence_sum(mask, segments), 1), count
+    return mask / jnp.maximum(sequence_sum(mask, segment_ids), 1), count

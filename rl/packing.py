@@ -22,9 +22,9 @@ class Packed:
 
     Attributes:
         arrays: [B, T] each. inputs, targets, positions int32, as data.loader.batches has them;
-            segments int32, 0 on padding and 1, 2, ... on the trajectories of a row; mask float32,
-            1 where the policy chose the target; sampler_log_probs float32, those of the targets
-            when they were sampled, 0 where the mask is 0.
+            segment_ids int32, 0 on padding and 1, 2, ... on the trajectories of a row; mask
+            float32, 1 where the policy chose the target; sampler_log_probs float32, those of the
+            targets when they were sampled, 0 where the mask is 0.
         used: microbatches that hold anything, the first ones; rows of microbatch n are those whose
             number leaves n when divided by the number of microbatches (train.gradients.split).
         rows, starts, lengths: of each trajectory: its row, and its places
@@ -75,7 +75,7 @@ def pack(
     row_of = place[row_of]
     arrays = {
         name: np.zeros((rows, context), np.int32)
-        for name in ("inputs", "targets", "positions", "segments")
+        for name in ("inputs", "targets", "positions", "segment_ids")
     } | {name: np.zeros((rows, context), np.float32) for name in ("mask", "sampler_log_probs")}
     segments = np.zeros(rows, np.int32)
     for one, row, start, size in zip(written, row_of, start_of, sizes, strict=True):
@@ -84,7 +84,7 @@ def pack(
         segments[row] += 1
         arrays["inputs"][row, span], arrays["targets"][row, span] = ids[:-1], ids[1:]
         arrays["positions"][row, span] = np.arange(size)
-        arrays["segments"][row, span] = segments[row]
+        arrays["segment_ids"][row, span] = segments[row]
         arrays["mask"][row, own] = one.mask
         arrays["sampler_log_probs"][row, own] = one.log_probs
     lengths = np.array([len(one.tokens) for one in written])

@@ -34,7 +34,7 @@ def log_probs_and_hidden(
     and the hidden states [B, T, D].
 
     Args:
-        batch: inputs, targets, positions, segments and mask [B, T], as rl.packing makes them.
+        batch: inputs, targets, positions, segment_ids and mask [B, T], as rl.packing makes them.
         vocab_size: the tokenizer's. The model may have more, for its size to divide over devices;
             the sampler never chooses one of those.
     """
@@ -43,11 +43,22 @@ def log_probs_and_hidden(
         config,
         batch["inputs"],
         positions=batch["positions"],
-        segment_ids=batch["segments"],
+        segment_ids=batch["segment_ids"],
     )
     matrix = unembedding(params)[:vocab_size]
     log_probs = token_log_probs(hidden, matrix, batch["targets"], config.loss_chunk, batch["mask"])
     return log_probs, hidden
+
+
+def scorer(
+    config: ModelConfig, vocab_size: int
+) -> Callable[[dict[str, Any], dict[str, Array]], Array]:
+    """(params, rows) -> the log-probabilities alone, of `log_probs_and_hidden`; for `scored`."""
+
+    def score(params: dict[str, Any], rows: dict[str, Array]) -> Array:
+        return log_probs_and_hidden(params, config, rows, vocab_size)[0]
+
+    return score
 
 
 def values(params: dict[str, Any], hidden: Array) -> Array:

@@ -18,7 +18,7 @@ from rl import kl, stage
 from rl.advantages import gae, whiten
 from rl.learner import Method
 from rl.losses import PolicyLoss, policy_loss, value_loss
-from rl.policy import log_probs_and_hidden, scored, values, with_value
+from rl.policy import log_probs_and_hidden, scored, scorer, values, with_value
 from train.gradients import Metrics
 
 
@@ -39,8 +39,7 @@ def make_method(config: ConfigDict, architecture: ModelConfig, vocab_size: int) 
         "dapo", rl.clip_low, rl.clip_high, truncation=rl.truncation, longest=rl.tokens
     )
 
-    def reference(params: dict[str, Any], rows: dict[str, Array]) -> Array:
-        return log_probs_and_hidden(params, architecture, rows, vocab_size)[0]
+    reference = scorer(architecture, vocab_size)
 
     def score(params: dict[str, Any], rows: dict[str, Array]) -> tuple[Array, Array]:
         log_probs, hidden = log_probs_and_hidden(params, architecture, rows, vocab_size)
@@ -53,14 +52,14 @@ def make_method(config: ConfigDict, architecture: ModelConfig, vocab_size: int) 
         batch: dict[str, Array],
         used: Array,
     ) -> tuple[dict[str, Array], dict[str, Array], Metrics]:
-        mask, segments = batch["mask"], batch["segments"]
+        mask, segment_ids = batch["mask"], batch["segment_ids"]
         old, old_values = scored(score, params, architecture, batch, microbatches, used)
         start_log_probs = scored(reference, start, architecture, batch, microbatches, used)
         coefficient = carried["kl_coefficient"]
         rewards = kl.rewards_with_penalty(
-            batch["credit"], old, start_log_probs, mask, segments, coefficient
+            batch["credit"], old, start_log_probs, mask, segment_ids, coefficient
         )
-        advantages, returns = gae(rewards, old_values, mask, rl.gamma, rl.lam, segments)
+        advantages, returns = gae(rewards, old_values, mask, rl.gamma, rl.lam, segment_ids)
         tokens = jnp.sum(mask)
         strayed = jnp.sum(kl.estimate(old, start_log_probs, "k3") * mask), tokens
         if rl.kl_target:

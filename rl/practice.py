@@ -3,11 +3,13 @@
 import contextlib
 import dataclasses
 import functools
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from ml_collections import ConfigDict
+from tqdm import tqdm
 
 from data.conversations import END
 from data.encoding import Tokenizer
@@ -17,9 +19,11 @@ from model.parameters import parameters
 from rl.environments import curriculum
 from rl.environments.environment import (
     Environment,
+    HeldOut,
     Problem,
     check_tools,
     chosen_levels,
+    held_out_problems,
     problem_seed,
     problem_with_room,
 )
@@ -159,23 +163,26 @@ class Practice:
         return judged(problems, written, self.rewards)
 
     @functools.cached_property
-    def held_out_problems(self) -> tuple[list[Problem], int]:
-        """The problems kept for measuring, of all levels; and how many were left out, since they
-        leave no room for an answer."""
-        levels = self.levels
-        drawn = [
-            self._problem(number, True, levels[number % len(levels)])
-            for number in range(self.config.rl.eval_problems)
-        ]
-        return [problem for problem, _ in drawn], sum(more for _, more in drawn)
+    def held_out_problems(self) -> HeldOut:
+        """The different problems kept for measuring, of all levels."""
+        rl = self.config.rl
+        found = held_out_problems(
+            self.environment, self.config.seed, rl.eval_problems, self.levels, self.writer.has_room
+        )
+        if len(found.problems) < rl.eval_problems:
+            tqdm.write(
+                f"{rl.name}: there are {len(found.problems)} different held-out problems, fewer "
+                f"than the {rl.eval_problems} of config.rl.eval_problems",
+                file=sys.stderr,
+            )
+        return found
 
     def held_out_answers(self, params: Params) -> tuple[list[Problem], list[Trajectory]]:
         """The most likely answer to each problem that is kept for measuring; or
         config.rl.eval_samples answers, by the same seeds each time. Each with its problem.
         """
-        rl, (problems, _) = self.config.rl, self.held_out_problems
+        rl, (problems, numbers, _) = self.config.rl, self.held_out_problems
         samples = max(1, rl.eval_samples)
-        numbers = [problem_seed(self.config.seed, n, True) for n in range(len(problems))]
         seeds = [sample_seeds(self.config.seed, seed, samples) for seed in numbers]
         written = self.writer.write(params, problems, seeds, float(rl.eval_samples > 0))
         return [problem for problem in problems for _ in range(samples)], written
@@ -187,10 +194,12 @@ class Practice:
         if not self.config.rl.curriculum:
             rates = curriculum.start(len(rates))
         level = curriculum.level(rates, np.random.default_rng(seed).random())
-        problem, left_out = self._problem(number, False, self.levels[level - 1])
-        return problem, level, left_out
-
-    def _problem(self, number: int, held_out: bool, level: int) -> tuple[Problem, int]:
-        return problem_with_room(
-            self.environment, self.config.seed, number, held_out, level, self.writer.has_room
+        problem, left_out = problem_with_room(
+            self.environment,
+            self.config.seed,
+            number,
+            False,
+            self.levels[level - 1],
+            self.writer.has_room,
         )
+        return problem, level, left_out

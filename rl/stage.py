@@ -232,7 +232,7 @@ def _evaluator(
 
     def evaluate(current: state.State, final: bool) -> dict[str, float]:
         rollouts = practice.held_out(current.params)
-        left_out = {"held_out_left_out": practice.held_out_problems[1]}
+        left_out = {"held_out_left_out": practice.held_out_problems.left_out}
         gold = judges.golds(rollouts) if judges else ()
         evaluation.keep(folder, int(current.step), rollouts, gold)
         if judges is None:

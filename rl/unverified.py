@@ -21,11 +21,12 @@ import numpy as np
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
+from data.errors import InputError
 from data.run_folder import write_atomically
-from evals.answers import said
+from evals.answers import model_id, said
 from model.config import ModelConfig
 from rl import divergence, evaluation, feedback
-from rl.environments.environment import Problem
+from rl.environments.environment import Problem, asked
 from rl.feedback import Scale
 from rl.practice import Params, Practice
 from rl.rollout import Rollout
@@ -72,28 +73,36 @@ def prepared(
     """The practice with rewards by the reward model config.rl.reward, and what measures it.
 
     The scales that the start's answers set are kept in start.json of the stage's folder for as long
-    as the run lasts.
+    as the run lasts, unless a model or a setting that they depend on is replaced.
 
     Args:
         config: the resolved one of the stage.
         start: parameters of the model that training starts from, on `mesh`.
 
     Raises:
-        InputError: there is no such reward model, or the start's answers are all worth the same.
+        InputError: there is no such reward model, the start's answers are all worth the same, or
+            there are too few held-out problems.
     """
     rl, environment = config.rl, practice.environment
+    if len(set(says_when_to_stop(practice.held_out_problems.problems))) < 2:
+        raise InputError(
+            f"{environment.name} has a single held-out problem, and config.rl.reward takes two "
+            "halves of them, to stop by and to report on: give an environment with more"
+        )
     score = RewardModel.load(workdir, rl.reward, mesh).score
     path = pathlib.Path(workdir) / rl.name / START
     of = environment.gold or (lambda problem, text: environment.verify(problem, text).reward)
-    if not path.exists():
-        asked, written = practice.held_out_answers(start)
+    measured = _measured_by(config, workdir)
+    kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    if kept.get("measured_by") != measured:
+        problems, written = practice.held_out_answers(start)
         given = {
             "proxy": feedback.raw_scores(score, written),
-            "gold": [of(one, said(turn)) for one, turn in zip(asked, written, strict=True)],
+            "gold": [of(one, said(turn)) for one, turn in zip(problems, written, strict=True)],
         }
-        made = {what: feedback.scale(values, what)._asdict() for what, values in given.items()}
-        write_atomically(path, json.dumps(made, indent=2) + "\n")
-    kept = json.loads(path.read_text(encoding="utf-8"))
+        kept = {what: feedback.scale(values, what)._asdict() for what, values in given.items()}
+        kept["measured_by"] = measured
+        write_atomically(path, json.dumps(kept, indent=2) + "\n")
     end = practice.writer.end
     rewards = feedback.scored(score, Scale(**kept["proxy"]), rl.unfinished, end)
     rows = config.train.batch // config.train.accumulate
@@ -102,11 +111,28 @@ def prepared(
     return dataclasses.replace(practice, rewards=rewards), judges
 
 
+def _measured_by(config: ConfigDict, workdir: str) -> dict[str, Any]:
+    """What the scales of the start depend on: another of these, and they are measured anew."""
+    rl = config.rl
+    settings = ("environment", "levels", "tokens", "eval_problems", "eval_samples")
+    found = {name: rl[name] for name in settings} | {"seed": config.seed}
+    found |= {stage: model_id(workdir, stage) for stage in (rl.start, rl.reward)}
+    return json.loads(json.dumps(found))  # as it is read from a file
+
+
 def says_when_to_stop(problems: Sequence[Problem]) -> list[bool]:
     """Of each held-out problem, whether it is of the half that says when to stop: every second is,
     and one that asks the same as an earlier one is of that one's half."""
     places: dict[str, int] = {}
-    return [places.setdefault(repr(one.messages), len(places)) % 2 == 0 for one in problems]
+    return [places.setdefault(asked(one.messages), len(places)) % 2 == 0 for one in problems]
+
+
+def stopped_by(folder: pathlib.Path) -> set[str]:
+    """Of the held-out problems that the policy of a stage was asked, what those of the half that
+    said when to stop ask (rl.environments.environment.asked)."""
+    lines = watch.records(folder / evaluation.ROLLOUTS)
+    first = [line for line in lines if line["step"] == lines[0]["step"]]
+    return set(list(dict.fromkeys(asked(line["prompt"]) for line in first))[::2])
 
 
 def figures(

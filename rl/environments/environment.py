@@ -2,16 +2,18 @@
 
 An environment is two pure functions. ``problem(seed, level)`` is the same problem on every machine;
 ``verify(problem, text)`` says what an answer is worth. The text is whatever a model has written: it
-is never executed, and one of more characters than data.world.chat.grade looks at is worth nothing,
-so that nobody is paid for writing until something is right.
+is never executed, and one of more characters than evals.exact_match.MOST is worth nothing, so that
+nobody is paid for writing until something is right.
 
 The text to judge is the content of the last message of the model's turn, without its reasoning and
 its tool calls: what a person would read. None and "" are answers, too, and worth nothing.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+import itertools
+import json
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import xxhash
 
@@ -19,6 +21,8 @@ from data.errors import InputError
 
 # Problems longer than the context, one after another, before an environment is given up.
 _MOST_LEFT_OUT = 1000
+# Held-out problems drawn one after another that were all there before, until no other is expected.
+_MOST_REPEATED = 500
 
 
 @dataclass(frozen=True)
@@ -146,6 +150,56 @@ def problem_with_room(
         "an answer in the model's context: allow fewer tokens for answers, or take a model with a "
         "longer context"
     )
+
+
+class HeldOut(NamedTuple):
+    """Different problems kept for measuring.
+
+    Attributes:
+      problems: no two of which ask the same.
+      seeds: of each, that of its number in the run, which its answers are drawn by.
+      left_out: how many left no room for an answer, in whose place others stand.
+    """
+
+    problems: list[Problem]
+    seeds: list[int]
+    left_out: int
+
+
+def held_out_problems(
+    environment: Environment,
+    run_seed: int,
+    count: int,
+    levels: Sequence[int],
+    has_room: Callable[[Problem], bool],
+    seen: Collection[str] = (),
+) -> HeldOut:
+    """The first `count` different problems that a run keeps for measuring, of all levels in turn;
+    fewer where the environment has no more.
+
+    Args:
+      seen: what `asked` says of problems that are not to be among them.
+
+    Raises:
+      InputError: hardly a problem leaves room.
+    """
+    found, repeated, known = HeldOut([], [], 0), 0, set(seen)
+    for number in itertools.count():
+        if len(found.problems) == count or repeated > _MOST_REPEATED:
+            return found
+        level = levels[number % len(levels)]
+        problem, left_out = problem_with_room(environment, run_seed, number, True, level, has_room)
+        repeated += 1
+        if asked(problem.messages) not in known:
+            known.add(asked(problem.messages))
+            found.problems.append(problem)
+            found.seeds.append(problem_seed(run_seed, number, True))
+            found, repeated = found._replace(left_out=found.left_out + left_out), 0
+
+
+def asked(messages: Iterable[Mapping]) -> str:
+    """What tells a problem's conversation from others, also of one that was read from a file."""
+    return json.dumps(list(messages), sort_keys=True)
 
 
 def is_held_out(seed: int) -> bool:

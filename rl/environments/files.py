@@ -16,11 +16,13 @@ from data import sources
 from data.encoding import well_formed
 from data.errors import InputError
 from data.world.chat.setting import user
+from evals import exact_match
 from rl.environments import answers
 from rl.environments.environment import Environment, Problem, is_held_out
 
 HELD_OUT = 0.1
 _MOST = 1_000_000  # questions of a file
+_KEYS_NAMED = 8
 _FINAL = re.compile(r"####\s*(-?[0-9][0-9,]*)\s*$")
 
 Row = tuple[str, str]  # question, answer
@@ -42,7 +44,8 @@ def json_lines(path: str) -> Environment:
     def final(answer: object) -> str | None:
         if isinstance(answer, bool) or not isinstance(answer, str | int | float):
             return None
-        return str(answer).strip() or None
+        text = answer if isinstance(answer, str) else exact_match.as_number(answer)
+        return (text and text.strip()) or None
 
     def fault(problem: Problem, text: str) -> str:
         is_number = answers.is_number(problem.facts["answer"])
@@ -73,24 +76,31 @@ def _halves(path: str, final: Callable[[object], str | None]) -> dict[bool, list
     """The questions for measuring (True) and for training (False), in the order of the file.
 
     Raises:
-      InputError: the file cannot be read, a row has no question or answer, or a half is empty.
+      InputError: the file cannot be read, or a half is empty.
     """
     halves: dict[bool, list[Row]] = {False: [], True: []}
-    unread = collections.Counter()
-    for name, record in sources.records(path, unread):
+    left_out = collections.Counter()
+    keys: dict[str, None] = {}  # in their order
+    for _, record in sources.records(path, left_out):
         question, answer = record.get("question"), final(record.get("answer"))
         if not isinstance(question, str) or not question.strip() or answer is None:
-            raise InputError(
-                f"{name} is no question with an answer: each row needs a text under 'question' "
-                "and a number or text under 'answer' (in GSM8K, one that ends in #### and a whole "
-                "number)"
-            )
+            missing = "answer" if isinstance(question, str) and question.strip() else "question"
+            left_out[f"rows without a usable {missing!r}"] += 1
+            keys |= dict.fromkeys(list(record)[:_KEYS_NAMED])
+            continue
         question, answer = well_formed(question), well_formed(answer)
         halves[sources.is_held_out(question, HELD_OUT)].append((question, answer))
         if len(halves[False]) > _MOST:
             raise InputError(f"{path} has more than {_MOST:,} questions: give a smaller file")
-    for why, count in unread.items():
+    for why, count in left_out.items():
         print(f"{path}: {count} left out, {why}", file=sys.stderr)
+    if not halves[False] and not halves[True]:
+        named = ", ".join(map(repr, list(keys)[:_KEYS_NAMED])) or "none"
+        raise InputError(
+            f"{path} has no question with an answer: each row needs a text under 'question' and a "
+            "number or text under 'answer' (in GSM8K, one that ends in #### and a whole number); "
+            f"the keys found are {named}"
+        )
     if not halves[False] or not halves[True]:
         raise InputError(
             f"{path} has too few questions to keep a tenth for measuring: give a larger file"

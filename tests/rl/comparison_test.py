@@ -11,8 +11,12 @@ import numpy as np
 from absl.testing import absltest, parameterized
 
 from data.errors import InputError
+from data.run_folder import write_json_lines
 from rl import comparison
+from rl.environments import named
+from rl.environments.environment import problem_seed
 from tests.rl import toy
+from tests.rl.environments import samples
 
 
 class BestOfTest(parameterized.TestCase):
@@ -55,6 +59,45 @@ class ComparedTest(absltest.TestCase):
         best = ("best_of_2", 0.0, 1.0, 1.0, math.log(2) - 0.5, 7.0)
         np.testing.assert_allclose(rows["best_of_2"][1:], best[1:])
         self.assertRegex(comparison.table([rows["b"]]), r"b +1.000  1.000   2.000   7.000     0.0")
+
+
+class PromptsTest(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.workdir = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        self.config = toy.config()
+        self.environment = named.environment("jokes", samples.CONFIG)
+
+    def asked_while_training(self, stage: str, numbers) -> list[str]:
+        seeds = [problem_seed(0, n, True) for n in numbers]
+        asked = [self.environment.problem(seed, 1).messages[0]["content"] for seed in seeds]
+        lines = [
+            {"step": step, "prompt": [{"role": "user", "content": text}]}
+            for step in (0, 5)
+            for text in asked
+            for _ in range(2)
+        ]
+        write_json_lines(self.workdir / stage / "rollouts.jsonl", lines)
+        return list(dict.fromkeys(asked))
+
+    def test_none_is_one_that_a_policy_was_stopped_by(self):
+        # Prompts in the places of others have numbers of their own.
+        first = self.asked_while_training("rlhf", range(20))
+        second = self.asked_while_training("rlhf_ppo", [n + (1 << 40) for n in range(10, 30)])
+        found = comparison._problems(
+            self.config, str(self.workdir), self.environment, lambda problem: True
+        )
+        texts = [one.messages[0]["content"] for one in found.problems]
+        self.assertLen(set(texts), self.config.comparison.prompts)
+        self.assertFalse({*first[::2], *second[::2]} & set(texts))
+        self.assertTrue({*first[1::2]} - {*second[::2]} <= set(texts))
+        for problem, seed in zip(found.problems, found.seeds, strict=True):
+            self.assertEqual(self.environment.problem(seed, 1), problem)
+
+    def test_there_must_be_enough(self):
+        self.config.comparison.prompts = 100_000
+        with self.assertRaisesRegex(InputError, "prompts is 100000: there are [0-9]+ different"):
+            comparison._problems(self.config, "nowhere", self.environment, lambda problem: True)
 
 
 class RunTest(absltest.TestCase):

@@ -29,7 +29,7 @@ def one_row(mask, **fields):
     """A batch of one row that is one sequence."""
     mask = jnp.asarray([mask], jnp.float32)
     batch = {name: jnp.asarray([x], jnp.float32) for name, x in fields.items()}
-    return batch | {"mask": mask, "segments": jnp.ones(mask.shape, jnp.int32)}
+    return batch | {"mask": mask, "segment_ids": jnp.ones(mask.shape, jnp.int32)}
 
 
 def means(metrics):
@@ -100,7 +100,7 @@ def laid_out(rows, width, junk=0.0):
     names = (*FIELDS, "left", "right")
     batch = {name: np.full((len(rows), width), junk, np.float32) for name in names}
     batch["mask"] = np.zeros((len(rows), width), np.float32)
-    batch["segments"] = np.zeros((len(rows), width), np.int32)
+    batch["segment_ids"] = np.zeros((len(rows), width), np.int32)
     for number, row in enumerate(rows):
         start = 0
         for segment, sequence in enumerate(row, 1):
@@ -109,7 +109,7 @@ def laid_out(rows, width, junk=0.0):
                 values = np.where(sequence["mask"], sequence[name], junk)
                 batch[name][number, start:stop] = values
             batch["mask"][number, start:stop] = sequence["mask"]
-            batch["segments"][number, start:stop] = segment
+            batch["segment_ids"][number, start:stop] = segment
             start = stop
     return jax.tree.map(jnp.asarray, batch)
 
@@ -295,7 +295,7 @@ class AggregationTest(parameterized.TestCase):
     def test_table(self, kind, loss):
         batch = {
             "mask": jnp.asarray([[1, 0, 0, 0], [1, 1, 1, 0]]),
-            "segments": jnp.asarray([[1, 1, 0, 0], [1, 1, 1, 1]]),
+            "segment_ids": jnp.asarray([[1, 1, 0, 0], [1, 1, 1, 1]]),
             "old_log_probs": jnp.full((2, 4), -1.0),
             # cispo loses A · -log p with log p = -1, the others -A: the same with other signs.
             "advantages": jnp.asarray([[1.0] * 4, [2.0] * 4]) * (1 if kind == "cispo" else -1),
@@ -328,7 +328,7 @@ class AggregationTest(parameterized.TestCase):
     def test_a_per_sequence_mean_weighs_tokens_of_short_answers_more(self):
         batch = {
             "mask": jnp.asarray([[1, 0, 0, 0], [1, 1, 1, 1]]),
-            "segments": jnp.ones((2, 4), jnp.int32),
+            "segment_ids": jnp.ones((2, 4), jnp.int32),
             "old_log_probs": jnp.full((2, 4), -1.0),
             "advantages": jnp.ones((2, 4)),
         }

@@ -94,7 +94,7 @@ class PackingTest(absltest.TestCase):
         written = toy.random_trajectories(count, rng)
         rows = -(-count // microbatch) * microbatch
         packed = pack(written, rows, 64, microbatch, rng)
-        arrays, segments = packed.arrays, packed.arrays["segments"]
+        arrays, segments = packed.arrays, packed.arrays["segment_ids"]
         sizes = [len(one.prompt) + len(one.tokens) - 1 for one in written]
         self.assertEqual((segments > 0).sum(), sum(sizes))
         microbatches = rows // microbatch

@@ -123,7 +123,7 @@ def under_masks(loss, x):
 
 def ours(settings, given):
     batch = {name: jnp.asarray(x, jnp.float32) for name, x in given.items()}
-    batch["segments"] = jnp.ones((B, T), jnp.int32)
+    batch["segment_ids"] = jnp.ones((B, T), jnp.int32)
     return under_masks(
         lambda x, mask: losses.policy_loss(x, batch | {"mask": mask}, settings), given["log_probs"]
     )

@@ -2,6 +2,7 @@
 that what is kept there is what is used, killed or not."""
 
 import contextlib
+import dataclasses
 import io
 import json
 import math
@@ -15,6 +16,7 @@ import orbax.checkpoint as ocp
 from absl.testing import absltest
 
 from data.errors import InputError
+from data.run_folder import mark_done, write_atomically
 from model.sharding import make_mesh
 from rl import feedback, grpo, peak, ppo, unverified
 from rl.environments import named
@@ -210,13 +212,41 @@ class RunTest(absltest.TestCase):
     def test_the_start_is_the_scale(self):
         first = self.evaluations(self.stopped)[0]
         kept = json.loads((self.stopped / "rl" / "start.json").read_text())
-        self.assertCountEqual(kept, ["proxy", "gold"])
+        self.assertCountEqual(kept, ["proxy", "gold", "measured_by"])
         self.assertAlmostEqual((first["gold"] + first["gold_to_stop_by"]) / 2, 0.0, places=5)
         self.assertLess(abs(first["held_out_kl"]), 1e-4)
         lines = watch.records(self.stopped / "rl" / "rollouts.jsonl")
         own = [line["gold"] for line in lines if line["step"] == 0]
         self.assertLen(own, 8 * 8)
         self.assertAlmostEqual(float(np.std(own)), 1.0, places=2)
+
+    def test_the_scale_of_another_reward_model_is_not_used(self):
+        def begun(name: str, done: str) -> dict:
+            workdir = toy.copied(self.made, self.folder / name)
+            mark_done(workdir / "reward", {"seconds": done})
+            old = self.stopped / "rl" / "start.json"
+            write_atomically(workdir / "rl" / "start.json", old.read_text())
+            config = self.config.copy_and_resolve_references()
+            config.rl.steps = config.rl.eval_steps = 1
+            made, liked = toy.longer_is_liked()
+            scored = mock.patch.object(feedback, "raw_scores", lambda score, turns: [7.0, 9.0])
+            with liked, scored, contextlib.suppress(ValueError):
+                toy.practise(workdir, config, grpo.make_method, None, made)
+            return json.loads((workdir / "rl" / "start.json").read_text())
+
+        found = begun("replaced", "another")
+        self.assertEqual(found["proxy"], {"mean": 8.0, "deviation": 1.0})
+
+    def test_a_single_problem_has_no_halves(self):
+        made, liked = toy.longer_is_liked()
+
+        def problem(seed: int, level: int) -> Problem:
+            one = made.problem(seed, level)
+            return dataclasses.replace(one, messages=({"role": "user", "content": "the cat"},))
+
+        alone = dataclasses.replace(made, problem=problem)
+        with self.assertRaisesRegex(InputError, "toy has a single held-out problem"):
+            self.practise("single", self.config, like=(alone, liked))
 
     def test_goes_on_to_the_collapse(self):
         config = self.config.copy_and_resolve_references()

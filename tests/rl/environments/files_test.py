@@ -1,5 +1,7 @@
 """Questions of files: their answers, their halves, and files that are no such thing."""
 
+import contextlib
+import io
 import json
 import pathlib
 import tempfile
@@ -57,10 +59,27 @@ class FilesTest(parameterized.TestCase):
         ({"question": "a?", "answer": True},),
         ({"question": "a?", "answer": ["1"]},),
         ({"question": "a?", "answer": " "},),
+        ({"question": "a?", "answer": float("nan")},),
     )
     def test_rows_that_are_no_questions(self, row: dict):
-        with self.assertRaisesRegex(InputError, "rows.jsonl#.* is no question with an answer"):
-            files.json_lines(self.written([row]))
+        missing = "question" if row["question"] in ("", 5) else "answer"
+        with contextlib.redirect_stderr(io.StringIO()) as said:
+            with self.assertRaisesRegex(InputError, "has no question with an answer.* 'question'"):
+                files.json_lines(self.written([row]))
+            rows = [{"question": f"Number {i}?", "answer": i} for i in range(60)]
+            environment = files.json_lines(self.written([row, *rows, row]))
+        self.assertEqual(environment.verify(environment.problem(2, 1), "x").reward, 0.0)
+        self.assertIn(f"2 left out, rows without a usable {missing!r}", said.getvalue())
+
+    def test_a_file_of_other_keys_is_refused_with_them(self):
+        rows = [{"prompt": f"{i}?", "answer": i, "id": i} for i in range(60)]
+        with self.assertRaisesRegex(InputError, "the keys found are 'prompt', 'answer', 'id'$"):
+            files.json_lines(self.written(rows))
+
+    def test_numbers_with_an_exponent(self):
+        rows = [{"question": f"{i}?", "answer": 1e20} for i in range(60)]
+        problem = files.json_lines(self.written(rows)).problem(2, 1)
+        self.assertEqual(problem.answer, "100000000000000000000")
 
     def test_half_characters_are_repaired(self):
         rows = [{"question": f"{n}\ud800?", "answer": "\udfff"} for n in range(60)]
