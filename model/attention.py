@@ -195,34 +195,34 @@ def _blocked_forward(
     return out, (grouped, key, value, out, weights, totals)
 
 
-def _blocked_backward(residuals: tuple, slope: Array) -> tuple[Array, Array, Array, None]:
-    """With P = weight / total: dV = P' dO, dS = P (dO V' - rowsum(dO O)), dQ = dS K, dK = dS' Q
-    (FlashAttention, arXiv 2205.14135, appendix B)."""
+def _blocked_backward(residuals: tuple, d_out: Array) -> tuple[Array, Array, Array, None]:
+    """With P = weight / total and delta = rowsum(dO O): dV = P' dO, dS = P (dO V' - delta),
+    dQ = dS K, dK = dS' Q (FlashAttention, arXiv 2205.14135, appendix B)."""
     grouped, key, value, out, weights, totals = residuals
     B, K, group, T, head_dim = grouped.shape
-    slope = slope.reshape(grouped.shape)
-    mean = (slope.astype(jnp.float32) * out.reshape(grouped.shape)).sum(-1, keepdims=True)
+    d_out = d_out.reshape(grouped.shape)
+    delta = (d_out.astype(jnp.float32) * out.reshape(grouped.shape)).sum(-1, keepdims=True)
 
     def block(x: Array, start: int, end: int) -> Array:
         return x[:, :, :, start:end].reshape(B, K, -1, x.shape[-1])
 
-    query_slopes, key_slope, value_slope = [], 0.0, 0.0
+    d_queries, d_key, d_value = [], 0.0, 0.0
     for (start, end), weight, total in zip(_query_blocks(T), weights, totals, strict=True):
-        out_slope = (block(slope, start, end) / total).astype(value.dtype)  # [B, K, R, head_dim]
-        weight_slope = _product(out_slope, value[:, :, :end], 3, 3)  # [B, K, R, end]
-        score_slope = (weight * (weight_slope - block(mean, start, end) / total)).astype(key.dtype)
-        query_slope = _product(score_slope, key[:, :, :end], 3, 2)
-        query_slopes.append(query_slope.reshape(B, K, group, end - start, head_dim))
+        d_rows = (block(d_out, start, end) / total).astype(value.dtype)  # [B, K, R, head_dim]
+        d_weight = _product(d_rows, value[:, :, :end], 3, 3)  # [B, K, R, end]
+        d_scores = (weight * (d_weight - block(delta, start, end) / total)).astype(key.dtype)
+        d_query = _product(d_scores, key[:, :, :end], 3, 2)
+        d_queries.append(d_query.reshape(B, K, group, end - start, head_dim))
         # Contracting the queries with the narrow operand first, [B, K, head_dim, end], and
         # transposing once at the end: the other way round runs at a third of the speed.
         rest = ((0, 0), (0, 0), (0, 0), (0, T - end))
-        value_slope += jnp.pad(_product(out_slope, weight, 2, 2), rest)
-        key_slope += jnp.pad(_product(block(grouped, start, end), score_slope, 2, 2), rest)
-    query_slope = jnp.concatenate(query_slopes, axis=3).reshape(B, K * group, T, head_dim)
+        d_value += jnp.pad(_product(d_rows, weight, 2, 2), rest)
+        d_key += jnp.pad(_product(block(grouped, start, end), d_scores, 2, 2), rest)
+    d_query = jnp.concatenate(d_queries, axis=3).reshape(B, K * group, T, head_dim)
     return (
-        (query_slope * head_dim**-0.5).astype(grouped.dtype),
-        key_slope.swapaxes(2, 3).astype(key.dtype),
-        value_slope.swapaxes(2, 3).astype(value.dtype),
+        (d_query * head_dim**-0.5).astype(grouped.dtype),
+        d_key.swapaxes(2, 3).astype(key.dtype),
+        d_value.swapaxes(2, 3).astype(value.dtype),
         None,
     )
 
@@ -249,6 +249,9 @@ def _cudnn(query: Array, key: Array, value: Array, segment_ids: Array | None) ->
 def fastest_backend(platform: str, dtype: str, packed: bool) -> str:
     """The backend that "auto" stands for.
 
+    On a GPU, packed rows (fine-tuning and reinforcement learning always have them) take "xla",
+    which holds float32 scores [B, H, T, T]: no backend here keeps documents apart there without.
+
     Args:
       platform: "cpu", "gpu" or "tpu".
       packed: whether rows hold documents that must not see each other.
@@ -262,8 +265,12 @@ def fastest_backend(platform: str, dtype: str, packed: bool) -> str:
     return "xla"
 
 
-def check_backend(backend: str, dtype: str, platform: str) -> None:
-    """Refuses, before anything is compiled, a backend that this platform does not have.
+def check_backend(backend: str, dtype: str, platform: str, packed: bool = False) -> None:
+    """Refuses, before anything is compiled, a backend that this platform does not have or that
+    cannot compute what is asked.
+
+    Args:
+      packed: whether rows hold documents that must not see each other.
 
     Raises:
       ValueError: with the setting to change.
@@ -276,6 +283,11 @@ def check_backend(backend: str, dtype: str, platform: str) -> None:
         )
     if backend == "cudnn" and dtype == "float32":
         raise ValueError("model.attention 'cudnn' computes in 16 bits: set model.dtype='bfloat16'")
+    if backend == "cudnn" and packed:
+        raise ValueError(
+            "model.attention is 'cudnn', which cannot keep documents or conversations packed in a "
+            "row apart: leave it at 'auto'"
+        )
 
 
 def _splash(
@@ -291,10 +303,17 @@ def _splash(
         splash_attention_mask,
     )
 
-    T, head_dim = query.shape[2:]
-    if T % 128:
-        raise ValueError(f"attention backend 'splash' needs rows of 128 · n tokens, not {T}")
+    length, head_dim = query.shape[2:]
     query = query * head_dim**-0.5  # the kernel does not scale
+    # The kernel takes rows of 128 · n tokens. What is added comes after all that is there, which
+    # causality keeps from seeing it.
+    added = -length % 128
+    query, key, value = (
+        jnp.pad(x, ((0, 0), (0, 0), (0, added), (0, 0))) for x in (query, key, value)
+    )
+    if segment_ids is not None:
+        segment_ids = jnp.pad(segment_ids, ((0, 0), (0, added)))
+    T = length + added
 
     def local(query: Array, key: Array, value: Array, segment_ids: Array | None) -> Array:
         mask = splash_attention_mask.MultiHeadMask(
@@ -309,13 +328,14 @@ def _splash(
     # The kernel is opaque to the partitioner: each device must be handed its own heads and rows.
     mesh = jax.sharding.get_abstract_mesh()
     if mesh.empty:
-        return local(query, key, value, segment_ids)
+        return local(query, key, value, segment_ids)[:, :, :length]
     heads = partition_spec(("batch", "heads", None, None), query.shape, mesh)
     if heads != partition_spec(("batch", "kv_heads", None, None), key.shape, mesh):
         # Fewer key-value heads than tensor devices: give each query head its own copy.
         copies = query.shape[1] // key.shape[1]
         key, value = (jnp.repeat(x, copies, axis=1) for x in (key, value))
     rows = None if segment_ids is None else partition_spec(("batch", None), (len(query), T), mesh)
-    return jax.shard_map(
+    out = jax.shard_map(
         local, in_specs=(heads, heads, heads, rows), out_specs=heads, check_vma=False
     )(query, key, value, segment_ids)
+    return out[:, :, :length]

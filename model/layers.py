@@ -38,13 +38,13 @@ def _matmul_forward(x: Array, weight: Array) -> tuple[Array, tuple[Array, Array]
     return x @ weight, (x, weight)
 
 
-def _matmul_backward(residuals: tuple[Array, Array], slope: Array) -> tuple[Array, Array]:
+def _matmul_backward(residuals: tuple[Array, Array], d_out: Array) -> tuple[Array, Array]:
     x, weight = residuals
-    slope = jax.lax.platform_dependent(
-        slope, cpu=jax.lax.optimization_barrier, default=lambda slope: slope
+    d_out = jax.lax.platform_dependent(
+        d_out, cpu=jax.lax.optimization_barrier, default=lambda d_out: d_out
     )
-    rows = x.reshape(-1, x.shape[-1]), slope.reshape(-1, slope.shape[-1])
-    return slope @ weight.T, jax.lax.dot_general(*rows, (((0,), (0,)), ((), ())))
+    rows = x.reshape(-1, x.shape[-1]), d_out.reshape(-1, d_out.shape[-1])
+    return d_out @ weight.T, jax.lax.dot_general(*rows, (((0,), (0,)), ((), ())))
 
 
 _matmul.defvjp(_matmul_forward, _matmul_backward)
@@ -111,9 +111,9 @@ def _rotate_forward(x: Array, cosines: Array, sines: Array) -> tuple[Array, tupl
     return rotate(x, cosines, sines), (cosines, sines)
 
 
-def _rotate_backward(angles: tuple[Array, Array], slope: Array) -> tuple[Array, None, None]:
+def _rotate_backward(angles: tuple[Array, Array], d_out: Array) -> tuple[Array, None, None]:
     cosines, sines = angles
-    return rotate(slope, cosines, -sines), None, None  # the inverse of a rotation
+    return rotate(d_out, cosines, -sines), None, None  # the inverse of a rotation
 
 
 rotate.defvjp(_rotate_forward, _rotate_backward)

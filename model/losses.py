@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.sharding import PartitionSpec
 
-from model.sharding import open_batch_axes
+from model.sharding import open_batch_axes, undivided_axes
 
 # Positions are taken in so many blocks, of so many at least, where only some of them are wanted.
 _BLOCKS, _SMALLEST_BLOCK = 16, 64
@@ -55,11 +55,13 @@ def token_log_probs(
     # Left to the compiler, the matrix would be gathered, and its gradient summed over the devices,
     # anew for every chunk.
     rows = PartitionSpec(axes)
+    # Axes of one device are taken, too: where a shard_map leaves an axis to the compiler, its sums
+    # of 16-bit numbers abort XLA on a CPU.
     return jax.shard_map(
         run,
         in_specs=(PartitionSpec(), *(rows for _ in arrays)),
         out_specs=rows,
-        axis_names=set(axes),
+        axis_names={*axes, *undivided_axes()},
         check_vma=False,
     )(matrix, *arrays)
 
@@ -83,22 +85,22 @@ def _log_probs_forward(hidden: Array, matrix: Array, targets: Array) -> tuple[Ar
 @jax.custom_vjp
 def _log_probs_in_16_bits(hidden: Array, matrix: Array, targets: Array) -> Array:
     """With a backward pass of its own, since the one that autodiff derives multiplies the float32
-    slopes of the logits with 16-bit weights, at a fraction of a matrix unit's speed, and scatters
+    gradient of the logits with 16-bit weights, at a fraction of a matrix unit's speed, and scatters
     into another array of [B, T, V]."""
     return _log_probs_forward(hidden, matrix, targets)[0]
 
 
-def _log_probs_backward(residuals: tuple, slope: Array) -> tuple[Array, Array, None]:
-    """The slope of a logit is slope · (1 if it is the target's - its probability)."""
+def _log_probs_backward(residuals: tuple, d_scores: Array) -> tuple[Array, Array, None]:
+    """The gradient of a logit is d_scores · (1 if it is the target's - its probability)."""
     hidden, matrix, targets, weights, total = residuals
     V, D = matrix.shape
-    slope = slope[..., None]
+    d_scores = d_scores[..., None]
     is_target = jnp.arange(V) == targets[..., None]
-    slopes = jnp.where(is_target, slope, 0) - weights * (slope / total)
-    slopes = slopes.astype(hidden.dtype)
+    d_logits = jnp.where(is_target, d_scores, 0) - weights * (d_scores / total)
+    d_logits = d_logits.astype(hidden.dtype)
     # Batch and time as one axis, for the reason given in layers._matmul.
-    rows = slopes.reshape(-1, V), hidden.reshape(-1, D)
-    return slopes @ matrix, jax.lax.dot_general(*rows, (((0,), (0,)), ((), ()))), None
+    rows = d_logits.reshape(-1, V), hidden.reshape(-1, D)
+    return d_logits @ matrix, jax.lax.dot_general(*rows, (((0,), (0,)), ((), ()))), None
 
 
 _log_probs_in_16_bits.defvjp(_log_probs_forward, _log_probs_backward)
@@ -166,22 +168,22 @@ def _first_log_probs_forward(
 
 
 def _first_log_probs_backward(
-    block: int, keep: bool, residuals: tuple, slope: Array
+    block: int, keep: bool, residuals: tuple, d_scores: Array
 ) -> tuple[Array, Array, None, None]:
     hidden, matrix, targets, count, kept = residuals
 
     def add(i: Array, sums: tuple[Array, Array]) -> tuple[Array, Array]:
-        rows, goals, slopes, *known = _block((hidden, targets, slope, *kept), i, block)
+        rows, goals, d_block, *known = _block((hidden, targets, d_scores, *kept), i, block)
         if keep:
             needed = (rows, matrix, goals, *known)
         else:
             _, needed = _log_probs_forward(rows, matrix, goals)
-        of_rows, of_matrix, _ = _log_probs_backward(needed, slopes)
-        return *_with_block(sums[:1], (of_rows,), i, block), sums[1] + of_matrix
+        d_hidden, d_matrix, _ = _log_probs_backward(needed, d_block)
+        return *_with_block(sums[:1], (d_hidden,), i, block), sums[1] + d_matrix
 
     zeros = jnp.zeros_like(hidden), jnp.zeros(matrix.shape, jnp.float32)
-    of_hidden, of_matrix = jax.lax.fori_loop(0, -(-count // block), add, zeros)
-    return of_hidden, of_matrix.astype(matrix.dtype), None, None
+    d_hidden, d_matrix = jax.lax.fori_loop(0, -(-count // block), add, zeros)
+    return d_hidden, d_matrix.astype(matrix.dtype), None, None
 
 
 def _block(arrays: tuple[Array, ...], i: Array, block: int) -> list[Array]:

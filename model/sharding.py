@@ -2,7 +2,7 @@
 
 The mesh has three axes: "data" (batches split, parameters copied), "fsdp" (batches and parameters
 split) and "tensor" (heads, MLP and vocabulary split). `RULES` maps the logical axis names of
-parameters and activations to them; nothing else in the project names a mesh axis.
+parameters and activations to them, and alone decides what is split how.
 """
 
 from typing import Any
@@ -86,8 +86,14 @@ def batch_sharding(mesh: Mesh) -> NamedSharding:
     return NamedSharding(mesh, PartitionSpec(RULES["batch"]))
 
 
+def batch_parts(mesh: Mesh) -> int:
+    """In how many parts the rows of a batch are split."""
+    return int(np.prod([mesh.shape[name] for name in RULES["batch"]]))
+
+
 def constrain(x: Array, *axes: str | None) -> Array:
-    """Pins an activation's layout by logical axis names; without a mesh it returns x unchanged.
+    """Pins an activation's layout by logical axis names. Without a mesh, and where nothing would be
+    split, it returns x unchanged, for the compiler to lay out as it likes.
 
     The mesh is that of `jax.set_mesh` around the jitted call.
     """
@@ -108,6 +114,12 @@ def open_batch_axes(batch: int) -> tuple[str, ...]:
         return ()
     (place,) = partition_spec(("batch",), (batch,), mesh)
     return (place,) if isinstance(place, str) else place or ()
+
+
+def undivided_axes() -> frozenset[str]:
+    """The mesh axes of one device that no shard_map around this has taken."""
+    mesh = jax.sharding.get_abstract_mesh()
+    return frozenset(name for name, size in mesh.shape.items() if size == 1) - _manual_axes(mesh)
 
 
 def _manual_axes(mesh: Mesh | jax.sharding.AbstractMesh) -> frozenset[str]:

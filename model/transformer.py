@@ -209,7 +209,9 @@ def _unstack(tree: Any, count: int) -> list[Any]:
 
 
 def _embed(params: dict[str, Any], config: ModelConfig, tokens: Array, positions: Array) -> Array:
-    # Its width whole: looked up in a table split both ways, the rows would be made of all of it.
+    # Where its rows are split (tensor), its width is made whole: looked up in a table split both
+    # ways, the embedded tokens would be made of all of it. Where its width alone is split (fsdp),
+    # it stays so, and the parts of the embedded tokens are exchanged, which is less.
     x = constrain(params["embedding"].astype(config.dtype), "vocab", None)[tokens]
     if config.position == "learned":
         x = x + params["positions"].astype(config.dtype)[positions]

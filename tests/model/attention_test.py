@@ -96,9 +96,10 @@ class BlockedTest(parameterized.TestCase):
     def test_large_scores_do_not_overflow(self):
         query, key, value = random_inputs(1, 2, 2, 140, 140, 8)
         inputs = (query * 1e4, key, value)
-        got, slopes = value_and_gradients(functools.partial(attention, backend="blocked"), inputs)
+        blocked = functools.partial(attention, backend="blocked")
+        got, gradients = value_and_gradients(blocked, inputs)
         np.testing.assert_allclose(got, attention(*inputs), atol=1e-5)
-        self.assertTrue(all(bool(jnp.isfinite(slope).all()) for slope in slopes))
+        self.assertTrue(all(bool(jnp.isfinite(x).all()) for x in gradients))
 
     def test_bfloat16_is_as_exact_as_the_reference_s(self):
         inputs = random_inputs(2, 4, 2, 200, 200, 16)
@@ -147,6 +148,17 @@ class SplashTest(parameterized.TestCase):
         )
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=2e-5), got, expected)
 
+    @parameterized.parameters(False, True)
+    def test_rows_that_are_no_multiple_of_128(self, packed):
+        inputs = [x[:, :, :96] for x in self.inputs]
+        # Those filled up belong to segment 0, as the last token of the second row does.
+        segments = self.segments[:, -96:] if packed else None
+        got = jax.jit(value_and_gradients, static_argnums=0)(
+            lambda *qkv: self.splash(*qkv, segments), inputs
+        )
+        expected = value_and_gradients(lambda *qkv: attention(*qkv, segment_ids=segments), inputs)
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=2e-5), got, expected)
+
     @parameterized.parameters((2, 2, 2), (1, 2, 4))
     def test_on_a_mesh(self, *sizes):
         # With four tensor devices the two key-value heads do not divide and are copied.
@@ -155,10 +167,6 @@ class SplashTest(parameterized.TestCase):
             got = jax.jit(self.splash)(*self.inputs, self.segments)
         np.testing.assert_allclose(got, expected, atol=2e-5)
         self.assertLen(got.sharding.device_set, 8)
-
-    def test_refuses_rows_that_are_no_multiple_of_128(self):
-        with self.assertRaisesRegex(ValueError, "'splash' needs rows of 128 · n tokens, not 96"):
-            attention(*random_inputs(1, 2, 2, 96, 96, 16), backend="splash")
 
 
 class CachedTest(parameterized.TestCase):
@@ -208,6 +216,10 @@ class RefusalTest(parameterized.TestCase):
     def test_check_backend_refuses(self, backend, dtype, platform, sentence):
         with self.assertRaisesRegex(ValueError, sentence):
             check_backend(backend, dtype, platform)
+
+    def test_check_backend_refuses_packed_rows(self):
+        with self.assertRaisesRegex(ValueError, "cannot keep .* apart: leave it at 'auto'"):
+            check_backend("cudnn", "bfloat16", "gpu", packed=True)
 
     def test_check_backend_accepts(self):
         check_backend("xla", "float32", "cpu")
