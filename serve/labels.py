@@ -17,10 +17,12 @@ Either also has the "tools" that a prompt declares.
 import collections
 import errno
 import fcntl
+import hashlib
 import json
 import os
 import pathlib
 import re
+from typing import NamedTuple
 
 from data import sources
 from data.conversations import Malformed, checked
@@ -106,12 +108,25 @@ def parse_ranking(text: str, count: int) -> list[list[int]]:
     return ranking
 
 
+class Known(NamedTuple):
+    """A file of labels as it was left: where it is (device and inode), its bytes, when it was last
+    written (nanoseconds), and of each prompt how many lines are about it."""
+
+    place: tuple[int, int]
+    size: int
+    written: int
+    keys: collections.Counter
+
+
 class Labels:
     """A file of labels, to which lines are added one at a time. Nobody else may write to it
     meanwhile.
 
     A line is on the disk, whole, when `append` returns. One that an earlier program was cut off in
     is taken away.
+
+    Args:
+        known: what an earlier one said of the file; if it is still so, it is not read anew.
 
     Attributes:
         cut: whether there was one.
@@ -120,7 +135,7 @@ class Labels:
         InputError: it cannot be written, somebody else is writing it, or it holds other lines.
     """
 
-    def __init__(self, path: str | os.PathLike) -> None:
+    def __init__(self, path: str | os.PathLike, known: Known | None = None) -> None:
         self._path = pathlib.Path(path)
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -135,6 +150,14 @@ class Labels:
             raise InputError(
                 f"{path} cannot be written ({error.strerror}): give another"
             ) from error
+        # Of each line added since: where it begins, and what it is about.
+        self._added: list[tuple[int, bytes]] = []
+        self._keys = collections.Counter() if known is None else known.keys
+        self.cut = False
+        if self.known() != known:
+            self._read_all()
+
+    def _read_all(self) -> None:
         sync_folder(self._path.parent)
         data = self._path.read_bytes()
         whole = data.rpartition(b"\n")[0] + b"\n" if b"\n" in data else b""
@@ -143,8 +166,11 @@ class Labels:
         self._keys = collections.Counter(self._read(number, line) for number, line in lines)
         if self.cut:
             self._truncate(len(whole))
-        # Of each line added since: where it begins, and what it is about.
-        self._added: list[tuple[int, str]] = []
+
+    def known(self) -> Known:
+        """What the file is like."""
+        found = os.fstat(self._file)
+        return Known((found.st_dev, found.st_ino), found.st_size, found.st_mtime_ns, self._keys)
 
     def close(self) -> None:
         """Lets others write the file."""
@@ -180,7 +206,7 @@ class Labels:
         os.ftruncate(self._file, size)
         os.fsync(self._file)
 
-    def _read(self, number: int, line: bytes) -> str:
+    def _read(self, number: int, line: bytes) -> bytes:
         try:
             return _key(_labelled(json.loads(line)))
         except (ValueError, RecursionError, KeyError, TypeError) as error:
@@ -201,5 +227,7 @@ def _labelled(label: dict) -> dict:
     return prompt
 
 
-def _key(prompt: dict) -> str:
-    return well_formed(json.dumps(prompt, ensure_ascii=False, sort_keys=True))
+def _key(prompt: dict) -> bytes:
+    """The same for equal prompts alone, and small, as the keys of whole files are kept."""
+    text = well_formed(json.dumps(prompt, ensure_ascii=False, sort_keys=True))
+    return hashlib.sha256(text.encode("utf-8")).digest()

@@ -34,7 +34,8 @@ async def label(site: Site, body: dict[str, Any], reply: Reply) -> None:
         raise ApiError(403, "This server writes no labels (see --labels).", "no_labels")
     name, line = await asyncio.to_thread(_line, body)
     try:
-        lines = await asyncio.to_thread(site.labels.append, name, line)
+        async with site.labels.turn:  # one thread at most is taken, of those that all share
+            lines = await asyncio.to_thread(site.labels.append, name, line)
     except InputError as error:
         raise ApiError(403, f"{error}.", "not_written") from None
     await reply.json({"file": str(site.labels.path / name), "lines": lines})

@@ -94,6 +94,26 @@ class LabelsTest(absltest.TestCase):
         self.assertIn(typed_prompt("What?") | {"tools": TOOLS}, labels)
         self.assertNotIn(typed_prompt("What?"), labels)
 
+    def test_a_file_as_it_was_left_is_not_read_again(self):
+        path, label = self.path, ideal(typed_prompt("a"), "b")
+
+        def add(known):
+            labels = Labels(path, known)
+            labels.append(label)
+            known = labels.known()
+            labels.close()
+            return known, len(labels)
+
+        known, _ = add(None)
+        with mock.patch.object(Labels, "_read", side_effect=AssertionError("it is read")):
+            known, lines = add(known)
+        self.assertEqual(lines, 2)
+        path.write_text(path.read_text().splitlines(keepends=True)[0])
+        self.assertEqual(add(known)[1], 2)
+        path.write_text("x" * (known.size - 1) + "\n")
+        with self.assertRaisesRegex(InputError, "line 1 of .* is no label"):
+            add(known)
+
     def test_a_line_cut_off_is_taken_away(self):
         labels = Labels(self.path)
         labels.append(ideal(typed_prompt("Who?"), "I."))
