@@ -30,6 +30,7 @@ import functools
 import os
 import pathlib
 import re
+import resource
 import socket
 import time
 from collections.abc import Callable
@@ -45,7 +46,7 @@ from serve.http.limits import Limits
 from serve.http.metrics import new_metrics
 from serve.http.server import make_server
 from serve.http.site import Site
-from serve.load import about, check_source, load, load_hf, read_config
+from serve.load import about, check_source, context_length, load, load_hf, read_config
 from serve.terminal import say
 from serve.tools.resolve import resolve
 from serve.tools.tool import Tool
@@ -85,7 +86,10 @@ QUEUE = flags.DEFINE_integer(
     "queue", _DEFAULT.queue, "Further texts that may wait; beyond that, requests get 429."
 )
 CONTEXT = flags.DEFINE_integer(
-    "context", None, "Tokens of a prompt and its text together. Default: the model's context."
+    "context",
+    None,
+    "Tokens of a prompt and its text together. Default: the model's context, of --model "
+    "at most 4096.",
 )
 MAX_TOKENS = flags.DEFINE_integer(
     "max_tokens", _DEFAULT.max_tokens, "Most tokens of a text; 0: as many as the context holds."
@@ -114,6 +118,8 @@ DRAIN_SECONDS = flags.DEFINE_float(
 
 # Tokens written between two looks at what has come in.
 _STEPS = 4
+# Open files of the server beside its connections.
+_OTHER_FILES = 256
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -137,21 +143,19 @@ def main(argv: list[str]) -> None:
         def make(stage: str, tools: tuple[Tool, ...]) -> Served:
             in_run = MODEL.value is None
             trained = load(WORKDIR.value, stage) if in_run else load_hf(MODEL.value)
-            if CONTEXT.value is not None and CONTEXT.value > trained.architecture.context:
-                raise InputError(
-                    f"--context is {CONTEXT.value}, but the model's is "
-                    f"{trained.architecture.context}"
-                )
+            length = context_length(trained, CONTEXT.value, not in_run)
             engine = Engine(
                 trained.params,
                 trained.architecture,
                 trained.tokenizer,
                 slots=limits.slots,
-                length=CONTEXT.value,
+                length=length,
                 steps=_STEPS,
             )
             engine.warm_up()
             say(about(trained, stage, WORKDIR.value, MODEL.value))
+            if length is not None:
+                say(f"texts have {length:,} tokens at most (--context)")
             return Served(engine, tools)
 
         made = {_name(stage): functools.partial(make, stage, tools)}
@@ -222,6 +226,7 @@ def serve(
     Raises:
         InputError: the port is taken, or something in `made` raised it.
     """
+    _allow_open_files(limits.connections)
     listening = _listen(HOST.value, PORT.value)
     metrics = new_metrics()
     threads = {name: EngineThread(make, limits, metrics) for name, make in made.items()}
@@ -240,11 +245,28 @@ def serve(
     if not loopback and not site.key:
         say("anybody who can reach this machine can use the model: consider --api_key")
     server.run(sockets=[listening])
-    if any(thread.state is State.LOADING or thread.left_compiling for thread in threads.values()):
-        os._exit(0)  # the interpreter would wait for what is being compiled
-    for thread in threads.values():
-        if thread.served is None and thread.error is not None:
-            raise thread.error
+    all_threads = threads.values()
+    errors = (thread.error for thread in all_threads if thread.served is None)
+    error = next((error for error in errors if error is not None), None)
+    if any(thread.state is State.LOADING or thread.left_compiling for thread in all_threads):
+        # The interpreter would wait for what is being loaded or compiled.
+        if error is not None:
+            say(f"error: {error}")
+        os._exit(0 if error is None else 2)
+    if error is not None:
+        raise error
+
+
+def _allow_open_files(connections: int) -> None:
+    """Each connection is one, and without one that is free none can even be refused."""
+    wanted = connections + _OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    if allowed < wanted:
+        say(f"{allowed} files may be open, too few for --connections={connections}: lower it")
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -29,7 +29,15 @@ from absl import app, flags, logging
 from data.errors import InputError, one_line_errors
 from serve.conversation import Conversation
 from serve.engine import Engine
-from serve.load import WEIGHTS, about, check_source, load, load_hf, read_config
+from serve.load import (
+    WEIGHTS,
+    about,
+    check_source,
+    context_length,
+    load,
+    load_hf,
+    read_config,
+)
 from serve.pieces import stream_text
 from serve.requests import Request
 from serve.terminal import (
@@ -82,6 +90,11 @@ MIN_P = flags.DEFINE_float(
 SEED = flags.DEFINE_integer(
     "seed", 0, "Of the choice of tokens; answer n, counted from 0, has seed + n."
 )
+CONTEXT = flags.DEFINE_integer(
+    "context",
+    None,
+    "Tokens of the conversation. Default: the model's context, of --model at most 4096.",
+)
 MAX_TOKENS = flags.DEFINE_integer("max_tokens", 512, "Most tokens to write at a time.")
 
 # Tokens between two looks at the keyboard and the screen.
@@ -112,10 +125,18 @@ def main(argv: list[str]) -> None:
         else:
             trained = load_hf(MODEL.value, weights=PRECISION.value)
         say(about(trained, stage, WORKDIR.value, MODEL.value))
+        length = context_length(trained, CONTEXT.value, MODEL.value is not None)
+        if length is not None:
+            say(f"conversations have {length:,} tokens at most (--context)")
         for tool in tools:
             say(tool.about)
         engine = Engine(
-            trained.params, trained.architecture, trained.tokenizer, slots=1, steps=_STEPS
+            trained.params,
+            trained.architecture,
+            trained.tokenizer,
+            slots=1,
+            length=length,
+            steps=_STEPS,
         )
         if BASE.value:
             _complete(engine, settings)
@@ -137,6 +158,8 @@ def _checked(argv: list[str]) -> tuple[str, dict[str, float]]:
     if len(argv) > 1:
         raise InputError(f'unexpected argument {argv[1]!r}; to say something, --prompt="..."')
     check_source(WORKDIR.value, MODEL.value, TOOLS.value, {STAGE.name: STAGE.value})
+    if CONTEXT.value is not None and CONTEXT.value < 2:
+        raise InputError(f"--context is {CONTEXT.value}; it must be at least 2")
     if BASE.value:
         for flag in (TOOLS, DOCUMENTS, SYSTEM):
             if flag.value:

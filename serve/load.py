@@ -23,6 +23,7 @@ __all__ = [
     "Trained",
     "about",
     "check_source",
+    "context_length",
     "decoding_mesh",
     "load",
     "load_hf",
@@ -30,6 +31,8 @@ __all__ = [
 ]
 
 
+# Tokens, where nothing is asked for.
+_IMPORTED_CONTEXT = 4096
 # What the weights can be loaded as: as they are, or the layers' matrices quantised.
 WEIGHTS = ("float32", "int8")
 
@@ -81,8 +84,33 @@ def _with_weights(found: Trained, mesh: Mesh, weights: str) -> Trained:
 def about(trained: Trained, stage: str, workdir: str | None, model: str | None = None) -> str:
     """What has been loaded, from a run or from the folder `model`, in a line for a person."""
     if model is not None:
-        return f"{model}: {count(trained.architecture):,} parameters"
+        size = trained.architecture
+        return f"{model}: {count(size):,} parameters, a context of {size.context:,} tokens"
     return f"{workdir}: the model of the stage {stage}, step {trained.step}"
+
+
+def context_length(trained: Trained, asked: int | None, imported: bool) -> int | None:
+    """Tokens of a prompt and its text together, for which memory is to be taken.
+
+    Args:
+      asked: of the flag --context; None: not given.
+      imported: whether the model is of a Hugging Face folder. Those have contexts of which a slot
+        takes gigabytes, so that they get no more of it than they are asked to.
+
+    Returns:
+      None: as many as the model has been trained for.
+
+    Raises:
+      InputError: the model has not been trained for as many.
+    """
+    if asked is None and not imported:
+        return None
+    most = trained.architecture.context
+    if asked is None:
+        return min(most, _IMPORTED_CONTEXT)
+    if asked > most:
+        raise InputError(f"--context is {asked}, but the model's is {most}")
+    return asked
 
 
 def check_source(

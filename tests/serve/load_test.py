@@ -13,7 +13,7 @@ from ml_collections import ConfigDict
 from data.errors import InputError
 from model.parameters import parameters
 from model.sharding import make_mesh
-from serve.load import load, read_config
+from serve.load import context_length, load, read_config
 from tests.serve import small_run
 from train import state
 from train.checkpoints import Checkpoints
@@ -35,6 +35,21 @@ def contents(folder: pathlib.Path) -> dict[str, bytes]:
         str(path.relative_to(folder)): path.read_bytes() if path.is_file() else b""
         for path in folder.rglob("*")
     }
+
+
+class ContextTest(absltest.TestCase):
+    def test_of_imported_models_no_more_is_taken_than_is_asked_for(self):
+        for context, asked, imported, expected in (
+            (40_960, None, True, 4096),
+            (512, None, True, 512),
+            (40_960, 40_960, True, 40_960),
+            (40_960, None, False, None),
+            (512, 100, False, 100),
+        ):
+            trained = mock.Mock(architecture=mock.Mock(context=context))
+            self.assertEqual(context_length(trained, asked, imported), expected)
+            with self.assertRaisesRegex(InputError, "--context is 40961, but the model's is"):
+                context_length(trained, 40_961, imported)
 
 
 class LoadTest(absltest.TestCase):

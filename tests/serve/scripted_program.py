@@ -14,6 +14,7 @@ import time
 from absl import app
 
 from configs.defaults import get_config
+from data.errors import InputError
 from serve.load import Trained
 from tests.serve import small_model
 from tests.serve.scripted import Scripted, call
@@ -77,6 +78,8 @@ class ScriptedEngine(Scripted):
 
 def trained(workdir, stage, weights="float32"):
     """Takes the place of serve.load.load."""
+    if stage == "missing":
+        raise InputError("there is no model of the stage missing")
     return Trained({}, None, small_model.tokenizer(), get_config(), 7)
 
 
