@@ -3,7 +3,7 @@
     python -m benchmarks.train_step [--sizes=1M,3.5M,11M] [--rounds=9]
     JAX_PLATFORMS=cuda python -m benchmarks.train_step [--sizes=124M,350M] [--attention=cudnn,xla]
 
-Both sides train the same Qwen3 on the same rows from the same weights: `train.pretrain.make_step`
+Both sides train the same Qwen3 on the same rows from the same weights: `train.step.make_step`
 here, with the settings that the recipes use, and there `Qwen3ForCausalLM` of the `transformers`
 library with PyTorch's fused attention and fused AdamW, gradients clipped. On a CPU both compute in
 float32, PyTorch eagerly, on 16 rows of 256 tokens a step, one thread or virtual device a core. On a
@@ -43,7 +43,7 @@ from model.sharding import make_mesh
 from train import loop, state
 from train.optimizer import optimizer
 from train.peak import matmul_peak
-from train.pretrain import make_step
+from train.step import make_step
 
 
 class Size(NamedTuple):

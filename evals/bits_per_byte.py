@@ -17,7 +17,8 @@ from data.encoding import Tokenizer
 from data.errors import InputError
 from serve.load import Trained
 from train import loop
-from train.pretrain import figures, held_out_evaluator, total_loss
+from train.pretrain import figures, held_out_evaluator
+from train.step import total_loss
 
 
 def held_out(trained: Trained, mesh: Mesh, workdir: str | os.PathLike) -> dict[str, float]:

@@ -16,7 +16,6 @@ WORKDIR/evals/STAGE/TASK.jsonl.
 A Hugging Face folder becomes a run to measure by python -m serve.import_hf.
 """
 
-import dataclasses
 import difflib
 import json
 import math
@@ -32,9 +31,8 @@ from data.errors import InputError, one_line_errors
 from data.run_folder import record, write_atomically
 from evals import bits_per_byte, suite
 from evals.tasks import tasks
-from model.attention import check_backend
-from model.sharding import make_mesh
-from serve.load import WEIGHTS, Trained, decoding_mesh, load, read_config
+from model.sharding import batch_parts, make_mesh
+from serve.load import WEIGHTS, load, read_config
 from train import pretrain
 
 BITS_PER_BYTE = "bits_per_byte"
@@ -81,7 +79,7 @@ def _bits_per_byte() -> None:
         jax.config.update("jax_num_cpu_devices", config.mesh.cpu_devices)
     mesh = _mesh(config)
     with jax.set_mesh(mesh):
-        trained = _runnable(load(workdir, stage, mesh, PRECISION.value), mesh)
+        trained = load(workdir, stage, mesh, PRECISION.value)
         reading = pretrain.reading_as_base(trained.config, workdir, otherwise=trained.config)
         trained = trained._replace(config=reading)
         if TEXT.value is not None:
@@ -102,7 +100,6 @@ def _suite() -> None:
     names, absent = _suite_names(data)
     suite.check(names, data, SHOTS.value)
     trained = load(WORKDIR.value, STAGE.value, weights=PRECISION.value)
-    trained = _runnable(trained, decoding_mesh())
     settings = suite.Settings(data, LIMIT.value, SHOTS.value, SAMPLES.value, SEED.value)
     results = {}
     for name in names:
@@ -178,24 +175,13 @@ def _mesh(config: ConfigDict) -> Mesh:
     shape, rows = config.mesh, config.train.batch // config.train.accumulate
     try:
         mesh = make_mesh(shape.data, shape.fsdp, shape.tensor)
-        if rows % (mesh.shape["data"] * mesh.shape["fsdp"]) == 0:
+        if rows % batch_parts(mesh) == 0:
             return mesh
     except ValueError:
         pass  # made for other devices than these
     devices = jax.devices()[: math.gcd(rows, len(jax.devices()))]
     print(f"not on the mesh of training, but on {len(devices)} device(s)", file=sys.stderr)
     return make_mesh(data=1, fsdp=-1, tensor=1, devices=devices)
-
-
-def _runnable(trained: Trained, mesh: Mesh) -> Trained:
-    """With the reference attention, where the one of training does not run on these devices."""
-    architecture = trained.architecture
-    try:
-        check_backend(architecture.attention, architecture.dtype, mesh.devices.flat[0].platform)
-        return trained
-    except ValueError:
-        print(f"without {architecture.attention} attention, which is not here", file=sys.stderr)
-        return trained._replace(architecture=dataclasses.replace(architecture, attention="xla"))
 
 
 def _named(figures: dict[str, float]) -> dict[str, float]:

@@ -20,6 +20,7 @@ evaluation and checkpoints come on top.
 
 import dataclasses
 import importlib.util
+import math
 import os
 import re
 import sys
@@ -35,12 +36,14 @@ from ml_collections import ConfigDict
 from data.errors import InputError
 from launch.collectives import Collective, collectives
 from model import parameters
+from model.attention import check_backend
 from model.config import ModelConfig
-from model.sharding import batch_sharding, make_mesh
+from model.sharding import batch_parts, batch_sharding, make_mesh
 from train import main as front_door
-from train import pretrain, state
+from train import state
 from train.optimizer import optimizer
 from train.scaling import resolve
+from train.step import make_step
 
 TOPOLOGY = flags.DEFINE_string("topology", None, "The slice: generation and shape, as v5e:16x16.")
 
@@ -48,6 +51,7 @@ TOPOLOGY = flags.DEFINE_string("topology", None, "The slice: generation and shap
 MATMUL_FRACTION = 0.75
 
 _GIB = 2**30
+_PLATFORM = "tpu"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,7 +98,7 @@ class Plan:
 
     @property
     def chips(self) -> int:
-        return self.mesh["data"] * self.mesh["fsdp"] * self.mesh["tensor"]
+        return math.prod(self.mesh.values())
 
     @property
     def memory(self) -> int:
@@ -135,7 +139,7 @@ def devices_of(topology: str) -> list[Any]:
     options = {"chip_config_name": "megacore"} if topology.startswith("v4:") else {}
     try:
         description = topologies.get_topology_desc(
-            topology_name=topology, platform="tpu", **options
+            topology_name=topology, platform=_PLATFORM, **options
         )
     except jax.errors.JaxRuntimeError as error:
         reason = str(error).splitlines()[0]
@@ -158,13 +162,18 @@ def plan(config: ConfigDict, devices: list[Any]) -> Plan:
     kind = devices[0].device_kind
     if kind not in CHIPS:
         raise InputError(f"no speeds are known for {kind}; known are {sorted(CHIPS)}")
-    config, architecture = resolve(config, config.model.vocab_size or config.tokenizer.vocab_size)
+    vocab_size = config.model.vocab_size or config.tokenizer.vocab_size
+    # "auto" attention is what the slice will take, not what the CPU here would.
+    config, architecture = resolve(config, vocab_size, _PLATFORM)
     train, shape = config.train, config.mesh
     try:
         mesh = make_mesh(shape.data, shape.fsdp, shape.tensor, devices)
+        check_backend(
+            architecture.attention, architecture.dtype, _PLATFORM, train.separate_documents
+        )
     except ValueError as error:
         raise InputError(str(error)) from error
-    rows = mesh.shape["data"] * mesh.shape["fsdp"] * train.accumulate
+    rows = batch_parts(mesh) * train.accumulate
     if train.batch % rows:
         raise InputError(
             f"train.batch is {train.batch} rows, which {rows} (mesh data x fsdp x accumulate) "
@@ -212,7 +221,7 @@ def compile_step(config: ConfigDict, architecture: ModelConfig, mesh: Mesh) -> j
         for name, dtype in names.items()
     }
     step = jax.jit(
-        pretrain.make_step(architecture, update, train.accumulate, train.average),
+        make_step(architecture, update, train.accumulate, train.average),
         out_shardings=(jax.tree.map(lambda leaf: leaf.sharding, layout), None),
         donate_argnums=0,
     )

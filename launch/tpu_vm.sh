@@ -10,7 +10,8 @@
 #            detached, so that it outlives the connection; its output goes to ~/primer.log
 #   follow   shows the log of one worker as it grows; Ctrl-C stops the showing, not the run
 #   status   says of the slice and of every worker what it does
-#   stop     asks the run to save and end (SIGTERM), and waits until it has
+#   stop     asks the run to save and end (SIGTERM), and waits until it has; one that has not after
+#            ten minutes, since it prepares data, say, is killed
 #   delete   deletes the slice (asks first; with --yes it does not)
 #
 # Flags:
@@ -286,7 +287,8 @@ stop_run() {
   on_workers all "if ! $running; then echo 'no run is going on'; exit; fi
 kill -TERM \"\$(cat primer.pid)\"
 for second in \$(seq 600); do if ! $running; then echo 'stopped'; exit; fi; sleep 1; done
-echo 'not stopped after ten minutes' >&2; exit 3"
+kill -KILL \"\$(cat primer.pid)\" &&
+echo 'killed, not stopped after ten minutes: start goes on from the last checkpoint' >&2"
 }
 
 for command in "${commands[@]}"; do

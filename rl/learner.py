@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jax import Array
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
@@ -20,6 +19,7 @@ from rl.packing import Packed
 from train import loop, state
 from train.gradients import Metrics, gradients
 from train.optimizer import optimizer
+from train.step import updated
 
 Params = dict[str, Any]
 
@@ -134,16 +134,8 @@ class Learner:
             prepare=lambda params: unstacked(params, self._architecture),
             span=span,
         )
-        changes, opt_state = self._optimizer.update(gradient, current.optimizer, current.params)
-        metrics["gradient_norm"] = (optax.tree.norm(gradient), jnp.ones(()))
-        following = state.State(
-            step=current.step + last,
-            params=optax.apply_updates(current.params, changes),
-            optimizer=opt_state,
-            average=current.average,
-            carried=carried,
-        )
-        return following, metrics
+        following, metrics = updated(current, self._optimizer, gradient, metrics)
+        return following.replace(step=current.step + last, carried=carried), metrics
 
 
 def _arrays(carried: dict[str, Any]) -> dict[str, Array]:

@@ -66,11 +66,6 @@ def run(
     tokenizer = Tokenizer.load(pathlib.Path(workdir) / "tokenizer")
     base = trained.read_config(workdir, config.rl.start)
     config, architecture = resolve(stage_config(config, base), tokenizer.vocab_size)
-    if architecture.attention == "cudnn":
-        raise InputError(
-            "config.model.attention is cudnn, which cannot keep the answers of a row apart: leave "
-            "it at auto"
-        )
     environment = named.environment(config.rl.environment, config)
     chosen_levels(environment, config.rl.levels, "rl")  # refused before anything is loaded
     _check_rewards(config.rl, environment)

@@ -26,7 +26,7 @@ from model.transformer import hidden_states
 from train import agreement, loop, preference_figures, preference_losses, stage, state, trained
 from train.gradients import Metrics
 from train.optimizer import optimizer
-from train.pretrain import make_step
+from train.step import make_step
 
 LOSSES = ("dpo", "ipo")
 
@@ -153,6 +153,6 @@ def make_plan(
         params=lambda: trained.load(workdir, section.start, mesh).params,
         batches=lambda start: data.batches(train.batch, config.seed, mine, start, references),
         evaluate=evaluate,
-        sample=stage.answerer(config, architecture, tokenizer, section.prompts),
+        sample=stage.answerer(config, architecture, mesh, tokenizer, section.prompts),
         rows=data.K,
     )

@@ -1,20 +1,16 @@
 """Pretraining: the next token of every document, from random parameters. Stage "base".
 
-`run` trains on what data.tokens has written; `loss` and `make_step` are pure, and also those of
-fine-tuning, benchmarks, launch.plan and tests.
+`run` trains on what data.tokens has written; what a step computes is in train.step.
 """
 
 import itertools
 import math
 import os
 import pathlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
-import optax
-from jax import Array
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
@@ -22,80 +18,14 @@ from data import loader
 from data.run_folder import is_done
 from data.tokenizer import Tokenizer
 from model.config import ModelConfig
-from model.losses import token_log_probs
-from model.parameters import initialise, parameters, unembedding
+from model.parameters import initialise, parameters
 from model.sharding import shardings
-from model.transformer import hidden_states, unstacked
-from train import loop, stage, state, trained
-from train.gradients import Metrics, gradients
+from train import loop, stage, trained
 from train.optimizer import optimizer
 from train.scaling import resolve
+from train.step import make_step, total_loss
 
 NAME = "base"
-
-
-def loss(
-    params: dict[str, Any], config: ModelConfig, batch: dict[str, Array], few: bool = False
-) -> Metrics:
-    """Cross-entropy in nats: {"loss": (sum over targets, number of targets)}.
-
-    Args:
-      batch: "inputs", "targets" [B, T] int32, "mask" [B, T] float32 (1 where the target counts);
-        with "segment_ids" and "positions" [B, T] int32, documents of a row are kept apart.
-      few: of most targets the mask is 0: the same loss, computed for the others alone.
-    """
-    hidden = hidden_states(
-        params,
-        config,
-        batch["inputs"],
-        positions=batch.get("positions"),
-        segment_ids=batch.get("segment_ids"),
-    )
-    log_probs = token_log_probs(
-        hidden,
-        unembedding(params),
-        batch["targets"],
-        config.loss_chunk,
-        batch["mask"] if few else None,
-    )
-    return {"loss": (-jnp.sum(log_probs * batch["mask"]), jnp.sum(batch["mask"]))}
-
-
-# (params, config, batch) -> metrics, whose "loss" is to fall.
-Objective = Callable[[dict[str, Any], ModelConfig, dict[str, Array]], Metrics]
-
-
-def make_step(
-    config: ModelConfig,
-    update: optax.GradientTransformation,
-    accumulate: int = 1,
-    average: float = 0.0,
-    objective: Objective = loss,
-) -> Callable[[state.State, dict[str, Array]], tuple[state.State, Metrics]]:
-    """The pure function (state, batch) -> (state, metrics) of one optimizer step."""
-
-    def step(current: state.State, batch: dict[str, Array]) -> tuple[state.State, Metrics]:
-        gradient, metrics = gradients(
-            lambda params, rows: objective(params, config, rows),
-            current.params,
-            batch,
-            accumulate,
-            prepare=lambda params: unstacked(params, config),
-        )
-        changes, opt_state = update.update(gradient, current.optimizer, current.params)
-        params = optax.apply_updates(current.params, changes)
-        metrics["gradient_norm"] = (optax.tree.norm(gradient), jnp.ones(()))
-        following = state.State(
-            step=current.step + 1,
-            params=params,
-            optimizer=opt_state,
-            average=(
-                optax.incremental_update(params, current.average, 1 - average) if average else None
-            ),
-        )
-        return following, metrics
-
-    return step
 
 
 def run(config: ConfigDict, workdir: str) -> None:
@@ -150,6 +80,7 @@ def make_plan(
         sample=stage.sampler(
             config,
             architecture,
+            mesh,
             tokenizer,
             config.watch.prompts,
             prompts,
@@ -185,40 +116,19 @@ def held_out_evaluator(
     batch = train.batch // train.accumulate
     mine = loop.local_rows(mesh, batch)
     end = corpus.end_of_text if train.separate_documents else None
-    few = -(-config.watch.eval_rows // batch)
+    eval_batches = -(-config.watch.eval_rows // batch)
     total = total_loss(architecture, mesh)
     counts = corpus.counts["validation"]
 
     def evaluate(params: dict[str, Any], final: bool) -> dict[str, float]:
         batches = loader.batches(rows, batch, mine, end_of_text=end)
-        nats, targets = total(params, batches if final else itertools.islice(batches, few))
+        some = batches if final else itertools.islice(batches, eval_batches)
+        nats, targets = total(params, some)
         # Over all the held-out text this is exact; over its first rows, bytes are estimated from
         # their number per token.
         return figures(nats, targets, targets * counts["bytes"] / counts["tokens"])
 
     return evaluate
-
-
-def total_loss(
-    architecture: ModelConfig, mesh: Mesh, objective: Objective = loss
-) -> Callable[[dict[str, Any], Iterable[loop.Batch]], tuple[float, float]]:
-    """(params, batches) -> the nats of all targets of the batches, and how many targets."""
-
-    @jax.jit
-    def of_batch(params: dict[str, Any], batch: dict[str, Array]) -> Metrics:
-        return objective(params, architecture, batch)
-
-    def total(params: dict[str, Any], batches: Iterable[loop.Batch]) -> tuple[float, float]:
-        nats = targets = 0.0
-        for batch in batches:
-            metrics = of_batch(params, loop.to_devices(batch, mesh))
-            # Waiting for each: with many independent calls in flight, the sums over several CPU
-            # devices can wait for one another for ever.
-            batch_nats, batch_targets = jax.device_get(metrics["loss"])
-            nats, targets = nats + float(batch_nats), targets + float(batch_targets)
-        return nats, targets
-
-    return total
 
 
 def figures(nats: float, targets: float, text_bytes: float) -> dict[str, float]:

@@ -16,17 +16,17 @@ from ml_collections import ConfigDict
 
 from data import chat_loader, chat_tokens, tokens
 from data.encoding import Tokenizer
-from data.errors import InputError
 from data.run_folder import is_done
 from model.config import ModelConfig
 from model.parameters import parameters
 from train import loop, pretrain, stage, state, trained
 from train.optimizer import optimizer
-from train.pretrain import held_out_evaluator, make_step, total_loss
+from train.pretrain import held_out_evaluator
 from train.scaling import resolve
+from train.step import loss, make_step, total_loss
 
 # Most tokens of conversations are nobody's target.
-_loss = functools.partial(pretrain.loss, few=True)
+_loss = functools.partial(loss, skip_masked=True)
 
 
 def run(config: ConfigDict, workdir: str) -> None:
@@ -37,11 +37,6 @@ def run(config: ConfigDict, workdir: str) -> None:
     base = trained.read_config(workdir, config.sft.start)
     data = chat_loader.open_chat_data(config, workdir)
     config, architecture = resolve(stage_config(config, base, data.epoch), tokenizer.vocab_size)
-    if architecture.attention == "cudnn":
-        raise InputError(
-            "config.model.attention is cudnn, which cannot keep the conversations of a row apart: "
-            "leave it at auto"
-        )
     mesh = stage.mesh_of(config, architecture, "sft")
     stage.run(
         config.sft.name,
@@ -90,7 +85,7 @@ def make_plan(
         params=lambda: trained.load(workdir, config.sft.start, mesh).params,
         batches=lambda start: chat_loader.batches(data.train, train.batch, mine, start),
         evaluate=_evaluator(config, base, architecture, mesh, data, workdir),
-        sample=stage.answerer(config, architecture, tokenizer, config.sft.prompts),
+        sample=stage.answerer(config, architecture, mesh, tokenizer, config.sft.prompts),
     )
 
 
@@ -107,13 +102,14 @@ def _evaluator(
     which shows what was forgotten."""
     batch = config.train.batch // config.train.accumulate
     mine = loop.local_rows(mesh, batch)
-    few = -(-config.watch.eval_rows // batch)
+    eval_batches = -(-config.watch.eval_rows // batch)
     total = total_loss(architecture, mesh, _loss)
     measured = pretrain.reading_as_base(config, workdir, otherwise=base)
 
     def evaluate(current: state.State, final: bool) -> dict[str, float]:
         batches = chat_loader.batches(data.validation, batch, mine)
-        nats, targets = total(current.best, batches if final else itertools.islice(batches, few))
+        some = batches if final else itertools.islice(batches, eval_batches)
+        nats, targets = total(current.best, some)
         figures = {"val_loss": nats / targets}
         if final and (pathlib.Path(workdir) / "data" / tokens.COUNTS).exists():
             text = held_out_evaluator(measured, architecture, mesh, pathlib.Path(workdir))

@@ -1,6 +1,7 @@
 """What pretraining and fine-tuning have in common: settings, a mesh, a plan for the loop, samples,
 a record of the run."""
 
+import functools
 import math
 import os
 import pathlib
@@ -11,7 +12,7 @@ import jax
 import numpy as np
 import optax
 from jax import Array
-from jax.sharding import Mesh
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from ml_collections import ConfigDict
 
 from data import conversations
@@ -23,7 +24,7 @@ from model.attention import check_backend
 from model.config import ModelConfig
 from model.parameters import count, flops_per_token, parameters
 from model.sampling import sampling
-from model.sharding import constrain, make_mesh
+from model.sharding import batch_parts, make_mesh
 from train import loop, state, watch
 from train.gradients import Metrics
 from train.peak import matmul_peak
@@ -100,12 +101,23 @@ def mesh_of(config: ConfigDict, architecture: ModelConfig, section: str = "train
     check_counts(config.train, section, ("steps", "batch", "accumulate"))
     check_counts(config.watch, "watch", ("log_steps", "eval_steps", "eval_rows"))
     check_counts(config.checkpoint, "checkpoint", ("steps", "keep"))
+    check_fractions(config.train, section, ("warmup", "decay", "final_rate"))
     try:
         mesh = make_mesh(shape.data, shape.fsdp, shape.tensor, _devices(shape.cpu_devices))
-        check_backend(architecture.attention, architecture.dtype, mesh.devices.flat[0].platform)
+        platform = mesh.devices.flat[0].platform
+        check_backend(
+            architecture.attention, architecture.dtype, platform, train.separate_documents
+        )
     except ValueError as error:
         raise InputError(str(error)) from error
-    parts = mesh.shape["data"] * mesh.shape["fsdp"] * train.accumulate
+    if platform == "cpu" and architecture.dtype != "float32" and 1 < batch_parts(mesh) < mesh.size:
+        # The loss leaves the tensor axis of its shard_map to the compiler (model.losses), whose
+        # sums of 16-bit numbers then abort XLA on a CPU, and with it the process.
+        raise InputError(
+            f"model.dtype is {architecture.dtype}, which CPUs cannot compute with on mesh.tensor "
+            f"{shape.tensor} beside data or fsdp: set it to float32, or mesh.tensor to 1"
+        )
+    parts = batch_parts(mesh) * train.accumulate
     if train.batch % parts:
         raise InputError(
             f"{section}.batch is {train.batch} rows, which do not divide over {parts} (mesh data "
@@ -128,6 +140,22 @@ def check_counts(values: ConfigDict, section: str, keys: Sequence[str], least: i
         if values[key] < least:
             raise InputError(
                 f"config.{section}.{key} is {values[key]}; it must be at least {least}"
+            )
+
+
+def check_fractions(values: ConfigDict, section: str, keys: Sequence[str]) -> None:
+    """Refuses numbers outside of 0 to 1.
+
+    Args:
+      values, section: as of check_counts.
+
+    Raises:
+      InputError: names the key.
+    """
+    for key in keys:
+        if not 0 <= values[key] <= 1:
+            raise InputError(
+                f"config.{section}.{key} is {values[key]}; it is a fraction: set it between 0 and 1"
             )
 
 
@@ -189,6 +217,7 @@ def plan(
 def sampler(
     config: ConfigDict,
     architecture: ModelConfig,
+    mesh: Mesh,
     tokenizer: Tokenizer,
     texts: Sequence[str],
     prompts: Sequence[Sequence[int]],
@@ -204,10 +233,11 @@ def sampler(
     lengths = np.array([len(ids) for ids in prompts], np.int32)
     settings = sampling(len(prompts), temperature=0.8, top_p=0.95)
 
-    @jax.jit
+    # Whole on every device, so that each host can read all of it.
+    @functools.partial(jax.jit, out_shardings=NamedSharding(mesh, PartitionSpec()))
     def write(params: dict[str, Any]) -> tuple[Array, Array]:
         keys = jax.random.split(jax.random.key(config.seed), len(prompts))
-        tokens, counts = decode.generate(
+        return decode.generate(
             params,
             architecture,
             padded,
@@ -218,8 +248,6 @@ def sampler(
             tokenizer.vocab_size,
             end,
         )
-        # Whole on every device, so that each host can read all of it.
-        return constrain(tokens, None, None), constrain(counts, None)
 
     def sample(current: state.State) -> str:
         if steps < 1:
@@ -234,12 +262,17 @@ def sampler(
 
 
 def answerer(
-    config: ConfigDict, architecture: ModelConfig, tokenizer: Tokenizer, questions: Sequence[str]
+    config: ConfigDict,
+    architecture: ModelConfig,
+    mesh: Mesh,
+    tokenizer: Tokenizer,
+    questions: Sequence[str],
 ) -> Callable[[state.State], str]:
     """state -> what the model answers to each of `questions`, as `sampler`."""
     return sampler(
         config,
         architecture,
+        mesh,
         tokenizer,
         [f"{text}\n" for text in questions],
         [

@@ -9,12 +9,14 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
+from absl import logging
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
 from data.encoding import Tokenizer
 from data.errors import InputError
 from data.json_object import read_object
+from model.attention import check_backend
 from model.config import ModelConfig
 from model.parameters import parameters, shapes
 from model.sharding import shardings
@@ -77,6 +79,9 @@ def load(
 ) -> Trained:
     """The newest intact checkpoint of a stage, its parameters on `mesh`.
 
+    Where the attention that it was trained with does not run on these devices, it has the fastest
+    that does, and a warning says so.
+
     Args:
       declare: the declarations of those to read, given the architecture. A stage's checkpoint may
         hold more.
@@ -87,7 +92,8 @@ def load(
     workdir = pathlib.Path(workdir)
     config = read_config(workdir, stage)
     tokenizer = Tokenizer.load(workdir / "tokenizer")
-    config, architecture = resolve(config, tokenizer.vocab_size)
+    platform = mesh.devices.flat[0].platform
+    config, architecture = resolve(_runnable(config, platform), tokenizer.vocab_size, platform)
     declarations = declare(architecture)
     places = shardings(declarations, mesh)
     wanted = jax.tree.map(
@@ -104,3 +110,14 @@ def load(
         )
     step, restored = found
     return Trained(restored[part], architecture, tokenizer, config, step)
+
+
+def _runnable(config: ConfigDict, platform: str) -> ConfigDict:
+    """With attention left to `resolve`, where that of training does not run on this platform."""
+    try:
+        check_backend(config.model.attention, config.model.dtype, platform)
+    except ValueError as error:
+        logging.warning("not computed as it was trained: %s", error)
+        config = config.copy_and_resolve_references().unlock()
+        config.model.attention = "auto"
+    return config

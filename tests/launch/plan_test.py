@@ -5,7 +5,9 @@ import os
 import subprocess
 import sys
 import unittest
+from unittest import mock
 
+import jax
 from absl.testing import absltest, parameterized
 
 from configs import defaults
@@ -159,6 +161,26 @@ class PlanTest(parameterized.TestCase):
         text = plan.report(one)
         self.assertIn("4.66 GiB  of 14.9 GiB (31%)", text)
         self.assertIn("MFU 54% to 56%", text)
+
+    def asked_to_compile(self, config):
+        """The architecture of the step that would be compiled, of CPU devices taken for TPUs."""
+        chips = {jax.devices()[0].device_kind: plan.CHIPS["TPU v5 lite"]}
+        with (
+            mock.patch.dict(plan.CHIPS, chips),
+            mock.patch.object(plan, "compile_step", side_effect=plan.DoesNotFit) as compiled,
+            self.assertRaises(plan.DoesNotFit),
+        ):
+            plan.plan(config, jax.devices()[:4])
+        return compiled.call_args.args[1]
+
+    def test_attention_is_the_slice_s_and_not_this_machine_s(self):
+        config = self.small()
+        self.assertEqual(self.asked_to_compile(config).attention, "splash")
+        config.model.attention = "xla"
+        self.assertEqual(self.asked_to_compile(config).attention, "xla")
+        config.model.attention = "cudnn"
+        with self.assertRaisesRegex(InputError, "runs on GPU; the devices here are TPU"):
+            self.asked_to_compile(config)
 
     def test_a_compiled_step(self):
         found = plan.plan(self.small(), self.devices())

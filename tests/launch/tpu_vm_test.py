@@ -263,6 +263,17 @@ class WorkerTest(fake_programs.ScriptTest):
         self.assertEqual(self.log()[-1], "saved")
         self.assertIn("no run is going on", self.tpu("stop").stdout)
 
+    def test_a_run_that_does_not_stop_is_killed(self):
+        self.run_with("#!/bin/bash\ntrap '' TERM\necho deaf\nwhile true; do sleep 0.1; done\n")
+        self.add("seq", "#!/bin/bash\necho 1\n")  # a second, for ten minutes
+        start = self.tpu("start", "--config=configs/big.py", "--workdir=/shared/a")
+        self.assertEqual(start.returncode, 0)
+        self.wait_for("deaf")
+        stop = self.tpu("stop")
+        self.assertEqual(stop.returncode, 0, stop.stderr)
+        self.assertIn("killed, not stopped after ten minutes", stop.stderr)
+        self.assertIn("not running", self.tpu("status").stdout)
+
     def test_a_number_that_another_program_has_now_is_no_run(self):
         (self.worker / "primer.pid").write_text(str(os.getpid()))
         self.assertIn("no run is going on", self.tpu("stop").stdout)

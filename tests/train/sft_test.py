@@ -23,7 +23,7 @@ from model.sampling import sampling
 from serve.load import load
 from tests.model.random_parameters import random_parameters
 from tests.train.final_state import final_state
-from train import pretrain, sft
+from train import pretrain, sft, step
 from train.loop import Stopped
 
 COLOURS = {"sky": "blue", "grass": "green", "coal": "black", "snow": "white"}
@@ -94,6 +94,16 @@ class RunTest(absltest.TestCase):
         done = (self.whole / "chat" / "DONE").stat().st_mtime_ns
         sft.run(self.config, str(self.whole))
         self.assertEqual((self.whole / "chat" / "DONE").stat().st_mtime_ns, done)
+
+    def test_attention_of_another_machine_is_replaced(self):
+        workdir = self.copy()
+        path = workdir / "base" / "config.json"
+        path.write_text(path.read_text().replace('"blocked"', '"splash"'))
+        with self.assertLogs(level="WARNING") as logs:
+            found = load(workdir, "base")
+        self.assertIn("'splash', which runs on TPU", logs.output[0])
+        self.assertEqual(found.architecture.attention, "blocked")
+        self.assertEqual(found.config.model.attention, "blocked")
 
     def test_the_loaded_model_answers(self):
         trained = load(self.whole, "chat")
@@ -236,7 +246,7 @@ class ParityTest(parameterized.TestCase):
 
         def mean_and_gradient(batch):
             def mean(params):
-                total, count = pretrain.loss(params, architecture, batch)["loss"]
+                total, count = step.loss(params, architecture, batch)["loss"]
                 return total / count, count
 
             return jax.jit(jax.value_and_grad(mean, has_aux=True))(params)
