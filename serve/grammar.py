@@ -9,6 +9,8 @@ import decimal
 import functools
 import json
 import math
+import re
+import urllib.parse
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -26,8 +28,12 @@ _LAYOUT = {"whitespace_flexible": False, "item_separator": ", ", "key_separator"
 ANY_OBJECT = {"type": "object"}
 
 
-# What compiling a schema costs grows with these, and nothing else bounds it.
-_MOST_MULTIPLE, _MOST_PLACES, _MOST_PARTS = 5_000, 12, 20_000
+# What compiling a schema costs grows with these, and nothing else bounds it; with optional
+# properties of an object it grows as their square.
+_MOST_MULTIPLE, _MOST_PLACES, _MOST_PARTS, _MOST_OPTIONAL = 5_000, 12, 20_000, 500
+# The library descends by recursion, through references too. At some 2,000 levels the stack of a
+# thread ends, and with it the process.
+_MOST_LEVELS = 500
 
 
 def json_bias(tokenizer: Tokenizer, schema: dict[str, Any]) -> Bias:
@@ -63,7 +69,8 @@ def call_bias(
         _call_schema(tool["function"], f"#/anyOf/{n}/properties/arguments")
         for n, tool in enumerate(tools)
     ]
-    _check_cost([shapes, answer])
+    for schema in ({"anyOf": shapes}, answer):
+        _check_cost(schema)
     lines = [
         f"start: calls{' | answer' if answer is not None else ''}",
         'calls: call ("\\n" call)*' if many else "calls: call",
@@ -78,15 +85,16 @@ def call_bias(
 def _check_cost(schema: Any) -> None:
     """
     Raises:
-        InputError: it would take too long to compile.
+        InputError: it would take too long to compile, or a larger stack than a thread has.
     """
-    multiple, parts, left = 1, 0, [schema]
+    multiple, parts, optional, left = 1, 0, 0, [schema]
     while left:
         one = left.pop()
         parts += 1
         if isinstance(one, dict):
             # Of several that hold at once, the grammar counts to their product.
             multiple *= _counted(one.get("multipleOf"))
+            optional += _optional(one) ** 2
             left += one.values()
         elif isinstance(one, list):
             left += one
@@ -94,6 +102,97 @@ def _check_cost(schema: Any) -> None:
             raise _refused(f"its multipleOf come to more than {_MOST_MULTIPLE}")
         if parts > _MOST_PARTS:
             raise _refused(f"it has more than {_MOST_PARTS} parts")
+        if optional > _MOST_OPTIONAL**2:
+            raise _refused(
+                f"it has more than {_MOST_OPTIONAL} optional properties in an object, or many in "
+                "many: make some required"
+            )
+    if _levels(schema) > _MOST_LEVELS:
+        raise _refused(f"it is more than {_MOST_LEVELS} levels deep, references followed")
+
+
+def _optional(schema: dict[str, Any]) -> int:
+    """How many properties an object of this schema may have or lack."""
+    properties, required = schema.get("properties"), schema.get("required")
+    if not isinstance(properties, dict):
+        return 0
+    return len(properties) - sum(name in properties for name in _strings(required))
+
+
+def _strings(value: Any) -> set[str]:
+    return {one for one in value if isinstance(one, str)} if isinstance(value, list) else set()
+
+
+def _levels(schema: Any) -> int:
+    """Parts on the longest way down a schema, through references too. Of those that lead back to
+    one another a way passes each once, so that all of them count: they are found as Tarjan's
+    strongly connected components."""
+    order, lowest, deepest = {}, {}, {}
+    # Parts whose component is not complete; and of those the way to where we are, each with where
+    # its component begins, the parts to go to and the levels found below it.
+    unclosed, way = [], []
+
+    def enter(part: Any) -> None:
+        order[id(part)] = lowest[id(part)] = len(order)
+        way.append([id(part), len(unclosed), iter(_below(part, schema)), 0])
+        unclosed.append(id(part))
+
+    enter(schema)
+    while way:
+        here, start, parts, below = way[-1]
+        part = next(parts, None)
+        if part is None:
+            way.pop()
+            if lowest[here] == order[here]:
+                below += len(unclosed) - start
+                deepest |= dict.fromkeys(unclosed[start:], below)
+                del unclosed[start:]
+            if way:
+                above = way[-1]
+                lowest[above[0]] = min(lowest[above[0]], lowest[here])
+                above[-1] = max(above[-1], below)
+        elif id(part) in deepest:
+            way[-1][-1] = max(below, deepest[id(part)])
+        elif id(part) in order:
+            lowest[here] = min(lowest[here], order[id(part)])
+        else:
+            enter(part)
+    return deepest[id(schema)]
+
+
+def _below(part: Any, schema: Any) -> list[Any]:
+    """The parts of a part of a schema, and the one that it refers to.
+
+    Raises:
+        InputError: it refers to something by other than its place.
+    """
+    if isinstance(part, list):
+        parts = part
+    elif isinstance(part, dict):
+        if part is not schema and isinstance(part.get("$id"), str):
+            raise _refused("it has an $id within: leave it out and refer to parts as #/$defs/...")
+        reference = part.get("$ref")
+        to = [_at(schema, reference)] if isinstance(reference, str) else []
+        parts = [*part.values(), *to]
+    else:
+        parts = []
+    return [one for one in parts if isinstance(one, dict | list)]
+
+
+def _at(schema: Any, reference: str) -> Any:
+    """The part of a schema to which #/$defs/a leads."""
+    if not re.fullmatch("#(/.*)?", reference, re.DOTALL):
+        raise _refused(f"it refers to {reference[:60]!r}: refer to parts of it as #/$defs/...")
+    part = schema
+    for step in urllib.parse.unquote(reference[1:]).split("/")[1:]:
+        step = step.replace("~1", "/").replace("~0", "~")
+        if isinstance(part, dict) and step in part:
+            part = part[step]
+        elif isinstance(part, list) and re.fullmatch("[0-9]{1,6}", step) and int(step) < len(part):
+            part = part[int(step)]
+        else:
+            raise _refused(f"it refers to {reference[:60]!r}, which is not there")
+    return part
 
 
 def _counted(step: Any) -> int:
@@ -108,7 +207,9 @@ def _counted(step: Any) -> int:
 
 def _call_schema(function: dict[str, Any], place: str) -> dict[str, Any]:
     """Of a call of a function, in a larger schema that has its arguments at `place`."""
-    arguments = _moved({"type": "object", **function["parameters"]}, place)
+    parameters = {"type": "object", **function["parameters"]}
+    parameters.pop("$id", None)  # references are to places in the larger one
+    arguments = _moved(parameters, place)
     return {
         "type": "object",
         "properties": {"name": {"const": function["name"]}, "arguments": arguments},

@@ -1,6 +1,7 @@
 """Text that follows a schema, whatever the model would have liked to write."""
 
 import json
+from collections.abc import Callable
 
 import jax
 import jsonschema
@@ -34,6 +35,19 @@ TOOLS = [
         ("nothing", {"type": "object", "properties": {}, "additionalProperties": False}),
     )
 ]  # fmt: skip
+
+
+def chain(count: int, one: Callable[[dict], dict]) -> dict:
+    """Definitions each of which refers to the next."""
+    places = [{"$ref": f"#/$defs/d{n}"} for n in range(count + 1)]
+    found = {f"d{n}": one(places[n + 1]) for n in range(count)}
+    return places[0] | {"$defs": found | {f"d{count}": {"type": "null"}}}
+
+
+def nested(depth: int, inner: dict) -> dict:
+    for _ in range(depth):
+        inner = {"type": "array", "items": inner}
+    return inner
 
 
 def written(bias, seed: int, count: int = 80) -> list[int]:
@@ -93,10 +107,50 @@ class SchemaTest(parameterized.TestCase):
         ({"type": "number", "multipleOf": 1e300},),
         ({"allOf": [{"type": "integer", "multipleOf": n} for n in (97, 101, 103)]},),
         ({"enum": [*range(30_000)]},),
+        ({"properties": {f"p{n}": {"type": "null"} for n in range(501)}},),
+        # What would be more than a thread's stack holds, and end the process.
+        (chain(1000, lambda then: {"type": "object", "properties": {"x": then}}),),
+        (chain(1500, lambda then: {"anyOf": [then, {"type": "null"}]}),),
+        (chain(3000, lambda then: then),),
+        (chain(40, lambda then: nested(55, then)),),
+        # What means another place than it seems to.
+        ({"$ref": "#/$defs/a", "$defs": {"a": {"$id": "https://a.example", "type": "null"}}},),
+        ({"$ref": "#/$defs/b", "$defs": {"a": {"type": "null"}}},),
+        ({"$ref": "#a", "$defs": {"a": {"$anchor": "a", "type": "null"}}},),
     )
     def test_what_cannot_be_followed_is_refused(self, schema):
         with self.assertRaisesRegex(InputError, "the schema cannot be followed"):
             grammar.json_bias(small_model.tokenizer(), schema)
+
+    @parameterized.parameters(
+        (chain(100, lambda then: {"type": "object", "properties": {"x": then}}),),
+        (chain(8, lambda then: nested(50, then)),),
+        # What leads back to itself is no way without an end.
+        ({"$ref": "#/$defs/a", "$defs": {"a": {"type": "array", "items": {"$ref": "#/$defs/a"}}}},),
+        ({"type": "object", "properties": {"x": {"$ref": "#"}, "y": {"$ref": "#/properties/x"}}},),
+        (chain(90, lambda then: {"type": "array", "prefixItems": [then, {"$ref": "#"}]}),),
+        ({"$ref": "#/$defs/a~1b%20c/0", "$defs": {"a/b c": [{"type": "null"}]}},),
+        ({"$id": "https://a.example", "type": "null"},),
+        ({"properties": {f"p{n}": {} for n in range(600)}, "type": "object",
+          "required": [f"p{n}" for n in range(200)]},),
+    )  # fmt: skip
+    def test_references_and_many_properties_are_followed(self, schema):
+        self.assertIsNotNone(grammar.json_bias(small_model.tokenizer(), schema)([]))
+        grammar.call_bias(small_model.tokenizer(), TOOLS, many=False, answer=schema)
+
+    def test_levels(self):
+        loop = {"a": {"$ref": "#/b"}, "b": {"c": {"$ref": "#/a"}}}
+        for schema, levels in (
+            ({}, 1),
+            ({"a": [{}], "b": {}}, 3),
+            ({"a": {"$ref": "#/b"}, "b": {"c": {"d": {}}}}, 5),
+            (loop, 1 + 3),
+            ({"x": {"$ref": "#"}, "y": {"z": {"u": {}}}}, 2 + 3),
+            ({"$ref": "#/$defs/d0", "$defs": {f"d{n}": {"$ref": f"#/$defs/d{n + 1}"}
+              for n in range(9)} | {"d9": {}}}, 2 + 10),
+        ):  # fmt: skip
+            with self.subTest(str(schema)):
+                self.assertEqual(grammar._levels(schema), levels)
 
     @parameterized.parameters(0.01, 1e-6, 2.5, 100, 1e3)
     def test_usual_multiples_are_followed(self, step):
