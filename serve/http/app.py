@@ -146,6 +146,8 @@ def check_key(site: Site, scope: Scope) -> None:
 
 def check_origin(site: Site, scope: Scope) -> None:
     """Keeps pages of other sites, which a browser on this machine may show, from using the server.
+    Such a page has no key, so that where one is needed its origin says nothing: a proxy before this
+    server's own page may have given the server another name.
 
     Raises:
         ApiError: the request comes from such a page, or calls the server by a name that is not its
@@ -154,9 +156,16 @@ def check_origin(site: Site, scope: Scope) -> None:
     headers = dict(scope["headers"])
     host = headers.get(b"host", b"").decode("latin-1").lower()
     if site.hosts and _name_of(host) not in site.hosts:
-        raise ApiError(403, "The server has another name.", "wrong_host")
+        raise ApiError(
+            403,
+            f"The server is not called {host[:60]!r} but {', '.join(site.hosts)}; started with an "
+            "--api_key it may be called by any name.",
+            "wrong_host",
+        )
     origin = headers.get(b"origin")
-    if origin is not None and origin.decode("latin-1").lower().partition("://")[2] != host:
+    if site.key or origin is None:
+        return
+    if origin.decode("latin-1").lower().partition("://")[2] != host:
         raise ApiError(403, "Requests from other sites are not answered.", "wrong_origin")
 
 

@@ -151,6 +151,23 @@ class KeysTest(absltest.TestCase):
             with self.subTest(str(headers)):
                 self.assertEqual(SERVER.post(CHAT, HELLO, headers)[0], status)
 
+    def test_a_wrong_name_is_told_what_to_do(self):
+        status, answer = SERVER.get("/health", {"Host": "host.docker.internal" + "x" * 90})
+        message = answer["error"]["message"]
+        self.assertEqual((status, answer["error"]["code"]), (403, "wrong_host"))
+        self.assertIn("host.docker.internalx", message)
+        self.assertIn("localhost", message)
+        self.assertIn("--api_key", message)
+        self.assertLess(len(message), 220)
+
+    def test_with_a_key_the_origin_does_not_matter(self):
+        """As of this server's own page, behind a proxy by which it has another name."""
+        with live(lambda: Slow(SAID), key="secret") as server:
+            headers = {"Origin": "https://a.example", "Host": "inner"}
+            self.assertEqual(server.post(CHAT, HELLO, headers)[0], 401)
+            headers |= {"Authorization": "Bearer secret"}
+            self.assertEqual(server.post(CHAT, HELLO, headers)[0], 200)
+
 
 class QueueTest(absltest.TestCase):
     def test_beyond_the_queue_is_refused_and_room_comes_back(self):
