@@ -14,7 +14,7 @@ holds is what the model saw.
 import concurrent.futures
 import dataclasses
 import os
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,8 +23,9 @@ from data.conversations import END, next_turn_ids, parse_assistant, tool_respons
 from data.encoding import Tokenizer
 from data.errors import InputError
 from serve.engine import Engine
-from serve.pieces import Pieces, joined
+from serve.pieces import Piece, Pieces, joined
 from serve.requests import Bias, Completion, Request
+from serve.stopping import StopStrings
 from serve.tools.tool import Tool, call_tool
 
 NO_CALLS_LEFT = "error: no calls are left; answer now"
@@ -59,6 +60,8 @@ class Opening:
     Attributes:
         prompt: [P] int32, from data.conversations.prompt_ids or `next_prompt`.
         seed, temperature, top_k, top_p, min_p, bias: see serve.requests.Request.
+        stop: strings that end the turn where one comes in the text of a message, not in what the
+            model thinks or calls; its last token is the turn's.
         bounds: None: those that all turns have.
         tools: None: those that all turns have.
         elsewhere: names of tools that whoever opened the turn runs: a message that calls one of
@@ -73,6 +76,7 @@ class Opening:
     top_p: float = 1.0
     min_p: float = 0.0
     bias: Bias | None = None
+    stop: tuple[str, ...] = ()
     bounds: Bounds | None = None
     tools: tuple[Tool, ...] | None = None
     elsewhere: frozenset[str] = frozenset()
@@ -164,6 +168,7 @@ class Turn:
         self.completion: Completion | None = None
         self.results: list[concurrent.futures.Future[str]] = []
         self.pieces: Pieces | None = None
+        self.stop = StopStrings(opening.stop)
         self.seen = 0
 
     @property
@@ -247,6 +252,8 @@ class Turns:
         if turn.completion:
             self._engine.cancel(turn.completion)
             self._take(turn)
+        for result in turn.results:  # those that no thread has begun
+            result.cancel()
         turn.trajectory.finish_reason = "cancelled"
         self._turns.remove(turn)
 
@@ -282,12 +289,16 @@ class Turns:
         """Cancels what is going on, and ends the threads."""
         for turn in list(self._turns):
             self.cancel(turn)
-        self._threads.shutdown()
+        self._threads.shutdown(cancel_futures=True)
 
     def _look(self, turn: Turn) -> list[Event]:
         if turn.completion:
             events = self._pieces(turn)
-            if turn.completion.finish_reason:
+            if turn.stop.found:
+                self._engine.cancel(turn.completion)
+                self._take(turn, turn.seen)
+                turn.trajectory.finish_reason = "stop"
+            elif turn.completion.finish_reason:
                 events += self._written(turn)
         elif all(result.done() for result in turn.results):
             events = self._read_results(turn)
@@ -332,24 +343,35 @@ class Turns:
     def _pieces(self, turn: Turn) -> list[Event]:
         """The text of the tokens that have come since the last look."""
         completion, start = turn.completion, turn.seen
-        new = completion.tokens[start:]
-        turn.seen += len(new)
-        pieces = [*turn.pieces.add(token for token in new if token not in self._stops)]
-        if completion.finish_reason:
-            pieces += turn.pieces.end()
+        pieces: list[Piece] = []
+        # One by one, so that where a turn stops does not depend on how many come at a time.
+        for token in completion.tokens[start:]:
+            turn.seen += 1
+            if token not in self._stops:
+                pieces += _shown(turn, turn.pieces.add([token]))
+            if turn.stop.found:
+                break
+        else:
+            if completion.finish_reason:
+                pieces += _shown(turn, turn.pieces.end())
+                pieces.append(Piece("text", turn.stop.add("", final=True)))
+        pieces = [piece for piece in pieces if piece.text]
+        new = completion.tokens[start : turn.seen]
         # They have come together; every event costs its reader, and a server a message.
         events = [Event(piece.kind, piece.text) for piece in joined(pieces)]
         if turn.opening.top is None or not new:
             return events
-        top = completion.top[start:] or [()] * len(new)
+        top = completion.top[start : turn.seen] or [()] * len(new)
         scored = map(Scored, new, completion.log_probs[start:], top)
         return [Event("tokens", tokens=tuple(scored)), *events]
 
-    def _take(self, turn: Turn) -> dict[str, Any]:
-        """Puts what the model has written into the trajectory; the message that it is."""
+    def _take(self, turn: Turn, most: int | None = None) -> dict[str, Any]:
+        """Puts what the model has written, at most so many tokens of it, into the trajectory; the
+        message that it is."""
         completion, turn.completion = turn.completion, None
-        turn.trajectory.append(completion.tokens, completion.log_probs)
-        message = parse_assistant(self._tokenizer, completion.tokens)
+        tokens = completion.tokens[:most]
+        turn.trajectory.append(tokens, completion.log_probs[:most])
+        message = parse_assistant(self._tokenizer, tokens)
         turn.trajectory.messages.append(message)
         return message
 
@@ -397,6 +419,12 @@ class Turns:
                 trajectory.messages.append({"role": "tool", "name": name, "content": text})
             self._write(turn)
         return [Event("result", text) for text in texts]
+
+
+def _shown(turn: Turn, pieces: Iterable[Piece]) -> Iterator[Piece]:
+    """The pieces, without what may turn out to begin a string that ends the turn."""
+    for kind, text in pieces:
+        yield Piece(kind, turn.stop.add(text) if kind == "text" else text)
 
 
 def first_tokens(tokenizer: Tokenizer, text: str, most: int) -> str:

@@ -2,11 +2,13 @@
 
 Tools of two kinds can be asked for, in one list: functions of the caller, whose calls come back as
 `tool_calls`; and the server's own, as {"type": "python"} or {"type": "search"}, which run here
-before the answer comes. What they were asked and returned is told as `server_tool_calls`, and what
-the model thought as `reasoning_content`, beside OpenAI's fields.
+before the answer comes. What they were asked and returned is told as `server_tool_calls`, each with
+the number of the message that called, and what the model thought as `reasoning_content`, beside
+OpenAI's fields.
 """
 
 import asyncio
+import concurrent.futures
 import dataclasses
 import json
 import secrets
@@ -26,7 +28,6 @@ from serve.http.engine_thread import Served
 from serve.http.errors import invalid
 from serve.http.prompts import check_room, conversation, conversation_ids
 from serve.http.site import Site
-from serve.http.stopping import StopStrings
 from serve.requests import Bias
 from serve.slots import TOP
 from serve.tools.tool import Tool
@@ -35,6 +36,8 @@ from serve.turns import Bounds, Event, Opening, Scored, Trajectory, is_call_of
 # Most tokens of what a call of the server's tools returns; half of a small context.
 _RESULT_TOKENS = 256
 _CALLS = 4
+# A schema can take seconds to compile, for which no other request is to wait.
+_COMPILING = concurrent.futures.ThreadPoolExecutor(2, thread_name_prefix="schema")
 # What finishes a turn here -> there.
 _REASONS = {"stop": "stop", "tool_calls": "tool_calls", "cancelled": "stop"}
 
@@ -44,7 +47,6 @@ class _Asked:
     """A request, read and checked. `logprobs`: None where they are not asked for."""
 
     openings: list[Opening]
-    stops: tuple[str, ...]
     logprobs: int | None
     stream: bool
     include_usage: bool
@@ -59,7 +61,8 @@ async def chat(site: Site, body: dict[str, Any], reply: Reply) -> None:
     begun = time.monotonic()
     site = site.of(fields.text(body, "model"))
     served = site.thread.ready()
-    asked = await asyncio.to_thread(_read, site, served, body)
+    pool = _COMPILING if _has_grammar(body) else None
+    asked = await asyncio.get_running_loop().run_in_executor(pool, _read, site, served, body)
     head = {
         "id": f"chatcmpl-{secrets.token_hex(12)}",
         "object": "chat.completion.chunk" if asked.stream else "chat.completion",
@@ -78,8 +81,6 @@ async def chat(site: Site, body: dict[str, Any], reply: Reply) -> None:
                 begun = 0.0
             answer = answers[number]
             delta = answer.take(event)
-            if answer.stopped:
-                texts.cancel(number)
             if asked.stream and (delta or answer.new_logprobs):
                 chunk = _chunk(number, delta, answer.taken_logprobs())
                 await reply.event(head | {"choices": [chunk]})
@@ -96,7 +97,7 @@ async def chat(site: Site, body: dict[str, Any], reply: Reply) -> None:
             }
             for number, (answer, reason) in enumerate(zip(answers, reasons, strict=True))
         ]
-        await reply.json(head | {"choices": choices, "usage": usage})
+        await reply.json(head | {"choices": choices, "usage": usage}, large=True)
         return
     last = [
         head | {"choices": [_chunk(number, answer.last_delta(), None, reason)]}
@@ -145,6 +146,7 @@ def _read(site: Site, served: Served, body: dict[str, Any]) -> _Asked:
         "tools": tools,
         "elsewhere": elsewhere,
         "top": logprobs,
+        "stop": fields.stops(body),
         **settings,
     }
     n = fields.integer(body, "n", 1, 1, site.limits.choices)
@@ -159,7 +161,6 @@ def _read(site: Site, served: Served, body: dict[str, Any]) -> _Asked:
     ]
     return _Asked(
         openings,
-        fields.stops(body),
         logprobs,
         fields.boolean(body, "stream"),
         fields.include_usage(body),
@@ -232,6 +233,12 @@ def _steering(
     return bias
 
 
+def _has_grammar(body: dict[str, Any]) -> bool:
+    """Whether what the model may write is bound by a schema."""
+    chosen = body.get("tool_choice") not in (None, "auto", "none")
+    return chosen or body.get("response_format") is not None
+
+
 def _named_tools(how: Any, tools: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The tools of which tool_choice says that one must be called."""
     if how == "required":
@@ -270,51 +277,41 @@ class _Answer:
 
     def __init__(self, tokenizer: Tokenizer, asked: _Asked) -> None:
         self._tokenizer, self._asked = tokenizer, asked
-        self._stop = StopStrings(asked.stops)
         self._content: list[str] = []
         self._reasoning: list[str] = []
         self._calls: list[dict[str, Any]] = []
         self._pending: list[dict[str, Any]] = []
         self._ran: list[dict[str, Any]] = []
         self._apart = False
+        # Of the turn's messages that call tools, which this is, counted from 1.
+        self._calling = 0
         self.new_logprobs: list[dict[str, Any]] = []
         self.malformed = 0
-        self._rest = ""
-
-    @property
-    def stopped(self) -> bool:
-        return self._stop.found
 
     def take(self, event: Event) -> dict[str, Any]:
         """The delta [fields of a message] that an event makes; {}: none."""
-        if self.stopped:
-            return {}
         if event.kind == "tokens":
             self.new_logprobs += [_logprob(self._tokenizer, one) for one in event.tokens]
         elif event.kind == "text":
-            # Between the messages of a turn; a stop string may span none of it.
+            # Between the messages of a turn.
             text = f"\n\n{event.text}" if self._apart and self._content else event.text
             self._apart = False
-            return self._say(self._stop.add(text))
+            self._content.append(text)
+            return {"content": text}
         elif event.kind == "thinking":
             self._reasoning.append(event.text)
             return {"reasoning_content": event.text}
         elif event.kind == "call":
             # Whether it runs here is known when its result comes, or the turn ends.
+            self._calling += not self._pending
             self._pending.append(event.call)
         elif event.kind == "result":
             self._apart = True
-            ran = _server_call(self._pending.pop(0), event.text)
+            ran = _server_call(self._pending.pop(0), event.text) | {"message": self._calling}
             self.malformed += "error" in ran
             self._ran.append(ran)
             return {"server_tool_calls": [{"index": len(self._ran) - 1, **ran}]}
         return {}
-
-    def _say(self, text: str) -> dict[str, Any]:
-        if not text:
-            return {}
-        self._content.append(text)
-        return {"content": text}
 
     def ending(self, result: Trajectory) -> str:
         """Takes in how the turn ended; the finish_reason.
@@ -324,10 +321,6 @@ class _Answer:
         """
         if result.finish_reason == "blocked":
             raise invalid("response_format", "The schema cannot be followed to its end.")
-        self._rest = self._stop.add("", final=True)
-        self._say(self._rest)
-        if self.stopped:
-            return "stop"
         self.malformed += sum("error" in call for call in self._pending)
         if result.finish_reason == "tool_calls":
             elsewhere = self._asked.openings[0].elsewhere
@@ -336,10 +329,9 @@ class _Answer:
         return _REASONS.get(result.finish_reason, "length")
 
     def last_delta(self) -> dict[str, Any]:
-        """What is known only at the end: text held back, and calls for the caller."""
+        """What is known only at the end: calls for the caller."""
         calls = [{"index": number, **call} for number, call in enumerate(self._calls)]
-        fields = {"content": self._rest, "tool_calls": calls}
-        return {name: value for name, value in fields.items() if value}
+        return {"tool_calls": calls} if calls else {}
 
     def message(self) -> dict[str, Any]:
         content = "".join(self._content)

@@ -25,11 +25,11 @@ from serve.http.engine_thread import Scoring, Served
 from serve.http.errors import invalid
 from serve.http.prompts import check_room, checked_ids, text_ids
 from serve.http.site import Site
-from serve.http.stopping import TokenText
 from serve.http.tokens import described
 from serve.requests import Request
 from serve.scores import Scores
 from serve.slots import TOP
+from serve.stopping import TokenText
 from serve.turns import Scored
 
 # As OpenAI's API, where a request does not say.
@@ -38,9 +38,11 @@ _MAX_TOKENS = 16
 
 @dataclasses.dataclass(frozen=True)
 class _Asked:
-    """A request, read and checked. `logprobs`: None where they are not asked for."""
+    """A request, read and checked. `said`: whether each prompt says anything; one that does not is
+    the token before every document. `logprobs`: None where they are not asked for."""
 
     prompts: list[np.ndarray]
+    said: list[bool]
     n: int
     max_tokens: int
     echo: bool
@@ -95,7 +97,7 @@ async def complete(site: Site, body: dict[str, Any], reply: Reply) -> None:
         parts[number].append(choices[number].ending(_finish_reason(result.finish_reason)))
     usage = _usage(asked, sum(choice.count for choice in choices))
     if not asked.stream:
-        await reply.json(head | {"choices": list(map(_joined, parts)), "usage": usage})
+        await reply.json(head | {"choices": list(map(_joined, parts)), "usage": usage}, large=True)
         return
     last = [head | {"choices": [part]} for unsent in parts for part in unsent]
     if asked.include_usage:
@@ -110,8 +112,12 @@ def _read(site: Site, served: Served, body: dict[str, Any]) -> _Asked:
         if body.get(name) not in (None, "", 1, body.get("n")):
             raise invalid(name, f"'{name}' is not supported by this server.", "unsupported_value")
     n = fields.integer(body, "n", 1, 1, site.limits.choices)
+    prompts = _prompts(served, body, n, site.limits.choices)
+    given = body.get("prompt")
+    several = isinstance(given, list) and type(given[0]) is not int
     asked = _Asked(
-        prompts=_prompts(served, body, n, site.limits.choices),
+        prompts=prompts,
+        said=[one not in (None, "") for one in (given if several else [given])],
         n=n,
         max_tokens=min(limit, fields.integer(body, "max_tokens", _MAX_TOKENS, 0, 2**31 - 1)),
         echo=fields.boolean(body, "echo"),
@@ -205,6 +211,7 @@ class _Choice:
     ) -> None:
         self._tokenizer, self._asked, self._number = tokenizer, asked, number
         self._prompt, self._scores = asked.prompts[number // asked.n], scores
+        self._said = asked.echo and asked.said[number // asked.n]
         self._text = TokenText(tokenizer, (tokenizer.end_of_text,), asked.stops)
         self._offsets = _Offsets(tokenizer)
         self.count = 0
@@ -212,9 +219,9 @@ class _Choice:
     def opening(self) -> dict[str, Any]:
         """The prompt, where it is to be echoed."""
         text, scored = "", []
-        if self._asked.echo:
+        if self._said:
             text = self._tokenizer.decode(self._prompt)
-        if self._scores is not None:
+        if self._said and self._scores is not None:
             scored = _scored(self._prompt, self._scores, self._asked.logprobs)
         return self._part(text, scored, None if self._asked.max_tokens else "length")
 

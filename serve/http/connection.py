@@ -92,9 +92,14 @@ class Reply:
         self._streaming = False
 
     async def json(
-        self, value: Any, status: int = 200, headers: dict[str, str] | None = None
+        self,
+        value: Any,
+        status: int = 200,
+        headers: dict[str, str] | None = None,
+        large: bool = False,
     ) -> None:
-        body = await asyncio.to_thread(_encoded, value)
+        """One that may be `large` is written in another thread; a small one waits for none."""
+        body = await asyncio.to_thread(_encoded, value) if large else _encoded(value)
         await self.body(body, "application/json", status, headers)
 
     async def body(

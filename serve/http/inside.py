@@ -38,7 +38,8 @@ async def inside(site: Site, body: dict[str, Any], reply: Reply) -> None:
     check_room(ids, min(MAX_TOKENS, served.engine.length), "prompt")
     with site.thread.open([Looking(ids)]) as texts:
         (found,) = await texts.finished()
-    await reply.json(await asyncio.to_thread(_answer, served.tokenizer, ids, found))
+    answer = await asyncio.to_thread(_answer, served.tokenizer, ids, found)
+    await reply.json(answer, large=True)
 
 
 def _ids(tokenizer: Tokenizer, body: dict[str, Any]) -> np.ndarray:

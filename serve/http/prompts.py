@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import json
 from typing import Any
 
 import numpy as np
@@ -95,12 +96,34 @@ def conversation_ids(served: Served, found: dict[str, Any]) -> np.ndarray:
         ApiError: the model is not one for conversations, or they cannot fit its context, which for
             the longest is known without encoding them.
     """
-    characters = sum(len(message["content"]) for message in found["messages"])
-    _check_characters(served, characters, "messages")
+    _check_characters(served, _characters(found), "messages")
     try:
         return prompt_ids(served.tokenizer, found["messages"], found.get("tools", ()))
     except InputError as error:
         raise ApiError(400, f"{error}.", "not_a_chat_model") from None
+
+
+def _characters(found: dict[str, Any]) -> int:
+    """Of what a conversation says, which are fewer than those of it as the template lays it out."""
+    messages = found["messages"]
+    tools = [tool["function"] for tool in found.get("tools", ())]
+    schemas = [tool["parameters"].get("properties") or {} for tool in tools]
+    calls = [call["function"] for message in messages for call in message.get("tool_calls", ())]
+    texts = itertools.chain(
+        (message["content"] for message in messages),
+        (message.get("reasoning_content", "") for message in messages),
+        (json.dumps(call["arguments"], ensure_ascii=False) for call in calls),
+        (tool.get("description", "") for tool in tools),
+        itertools.chain.from_iterable(schemas),
+        # A type alone stands there without what is around it.
+        (
+            json.dumps(schema, ensure_ascii=False)
+            for properties in schemas
+            for schema in properties.values()
+            if len(schema) > 1
+        ),
+    )
+    return sum(map(len, texts))
 
 
 def _of_today(message: Any) -> Any:

@@ -29,7 +29,7 @@ async def tokenize(site: Site, body: dict[str, Any], reply: Reply) -> None:
     answer = {"count": len(ids), "max_model_len": served.engine.length, "tokens": ids}
     if fields.boolean(body, "return_token_bytes"):
         answer["token_bytes"] = [list(served.tokenizer.token_bytes(token)) for token in ids]
-    await reply.json(answer)
+    await reply.json(answer, large=True)
 
 
 def _ids(served: Served, body: dict[str, Any]) -> list[int]:
@@ -60,7 +60,8 @@ async def detokenize(site: Site, body: dict[str, Any], reply: Reply) -> None:
     if not isinstance(value, list):
         raise invalid("tokens", "'tokens' must be a list of token ids.", "invalid_type")
     ids = checked_ids(value, tokenizer.vocab_size, "tokens") if value else []
-    await reply.json({"prompt": await asyncio.to_thread(tokenizer.decode, ids)})
+    text = await asyncio.to_thread(tokenizer.decode, ids)
+    await reply.json({"prompt": text}, large=True)
 
 
 async def tokenizer_info(site: Site, reply: Reply) -> None:

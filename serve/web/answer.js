@@ -9,7 +9,11 @@ const REASONS = {
 // `add` takes the deltas of /v1/chat/completions in turn, `end` the reason why there are no more.
 export function answer() {
   const body = el("div", { class: "body" });
-  const element = el("article", { class: "message assistant writing", "aria-label": "Answer" }, body);
+  const element = el(
+    "article",
+    { class: "message assistant writing", "aria-label": "Answer", "aria-busy": "true" },
+    body,
+  );
   // What came, in order: {kind: "text" | "thinking" | "call", ...}, with the node that shows it.
   const parts = [];
 
@@ -29,7 +33,8 @@ export function answer() {
       part = open(kind, kind === "text" ? shown : folded, shown);
     }
     part.text += text;
-    part.node.textContent = part.text;
+    // Added rather than written anew, of which screen readers would read all again.
+    part.node.append(text);
   }
 
   function called(call) {
@@ -60,6 +65,7 @@ export function answer() {
     },
     end(reason) {
       element.classList.remove("writing");
+      element.removeAttribute("aria-busy");
       const why = REASONS[reason] ?? (reason === "stop" ? "" : reason);
       const empty = parts.length ? "" : "nothing was said";
       const said = [empty, why].filter(Boolean).join("; ");
@@ -77,22 +83,36 @@ function written(values) {
   return JSON.stringify(values, null, 2);
 }
 
-// The turn as messages of the API: a call, and what it returned, stands between two of text.
+// The turn as messages of the API, as the model wrote them: thinking, text and calls of a message
+// are one, and what the calls returned follows it.
 function messages(parts) {
   const found = [];
-  let said = "";
+  let message = null;
+  let results = [];
   let number = 0;
-  for (const part of parts) {
-    if (part.kind === "text") said = part.text;
-    if (part.kind !== "call" || part.call.error) continue;
-    const id = `call_${++number}`;
-    const asked = { name: part.call.name, arguments: JSON.stringify(part.call.arguments) };
-    found.push(
-      { role: "assistant", content: said, tool_calls: [{ id, type: "function", function: asked }] },
-      { role: "tool", tool_call_id: id, content: part.call.result },
-    );
-    said = "";
+  let calling = null;
+
+  function close() {
+    if (message) found.push(message, ...results);
+    message = null;
+    results = [];
   }
-  if (said || !found.length) found.push({ role: "assistant", content: said });
-  return found;
+
+  for (const part of parts) {
+    if (part.kind === "call" && part.call.error) continue;
+    if (results.length && part.call?.message !== calling) close();
+    message ??= { role: "assistant", content: "" };
+    if (part.kind === "thinking") message.reasoning_content = part.text;
+    else if (part.kind === "text") {
+      message.content = [message.content, part.text].filter(Boolean).join("\n\n");
+    } else {
+      const id = `call_${++number}`;
+      const asked = { name: part.call.name, arguments: JSON.stringify(part.call.arguments) };
+      (message.tool_calls ??= []).push({ id, type: "function", function: asked });
+      results.push({ role: "tool", tool_call_id: id, content: part.call.result });
+      calling = part.call.message;
+    }
+  }
+  close();
+  return found.length ? found : [{ role: "assistant", content: "" }];
 }

@@ -1,5 +1,7 @@
+import os
 import threading
 import time
+from unittest import mock
 
 import numpy as np
 from absl.testing import absltest, parameterized
@@ -316,6 +318,50 @@ class TurnsTest(parameterized.TestCase):
         self.assertLen(turn.trajectory.tokens, 3)
         self.assertLen(turn.trajectory.mask, 3)
         turns.cancel(turn)
+
+    def test_calls_of_a_cancelled_turn_that_have_not_begun_are_not_run(self):
+        begun, ending = [], threading.Event()
+
+        def run(arguments):
+            begun.append(arguments["number"])
+            ending.wait(10)
+            return ""
+
+        wait = Tool(declaration("wait", "Waits.", number="integer"), run, "wait")
+        many = "".join(call("wait", {"number": n}) for n in range(6)) + END
+        with mock.patch.object(os, "cpu_count", return_value=1):  # of which two threads are made
+            turns = Turns(Scripted(in_turn(many)), [wait], Bounds(calls=6))
+        turn = turns.add(opening())
+        while not turn.results:
+            turns.step()
+        while not begun:
+            time.sleep(0.001)
+        turns.cancel(turn)
+        ending.set()
+        turns.close()
+        self.assertLessEqual(len(begun), 2)
+
+    @parameterized.parameters(1, 3, 50)
+    def test_a_string_ends_a_turn_at_its_token(self, at_a_time):
+        """However many tokens come at a time; and not in what is thought."""
+
+        class Paced(Scripted):
+            def step(self):
+                for _ in range(at_a_time):
+                    super().step()
+
+        said = f"<think>\nno cat.\n</think>\n\nthe cat, the dog, the cat{END}"
+        turns = Turns(Paced(in_turn(said)))
+        seen = [*turns.stream(opening(stop=("the dog", "zzz"), top=0))]
+        text = "".join(event.text for event in seen if event.kind == "text")
+        tokens = [scored.token for event in seen for scored in event.tokens]
+        self.assertEqual(text, "the cat, ")
+        self.assertEqual(seen[-1], Event("end", "stop"))
+        [whole] = written(said)
+        ends = [n for n in range(len(whole)) if "the dog" in TOKENIZER.decode(whole[:n])]
+        self.assertEqual(tokens, whole[: ends[0]])
+        self.assertFalse(turns.busy)
+        turns.close()
 
     def test_prompt_without_room(self):
         turns = self.turns(Scripted(in_turn("the<|im_end|>"), length=40))

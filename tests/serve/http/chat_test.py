@@ -5,11 +5,15 @@ import json
 import socket
 import threading
 import unittest
+from unittest import mock
 
 import openai
 from absl.testing import absltest
 
 from data.conversations import END
+from serve.http import chat, prompts
+from serve.http.engine_thread import Served
+from serve.http.errors import ApiError
 from serve.http.prompts import conversation
 from serve.tools.tool import Tool
 from tests.serve.http.live import MODEL, Slow, live
@@ -41,6 +45,7 @@ SAID = {
     f"</tool_call>{END}",
     "broken": f"<tool_call>\n{{\n</tool_call>{END}",
     "long": "the cat " * 500 + END,
+    "twice": call("echo", {"text": "a"}) + call("echo", {"text": "b"}) + END,
 }
 
 
@@ -192,6 +197,56 @@ class ChatTest(absltest.TestCase):
                 [choice] = ask("long", **options).choices
                 self.assertEqual((choice.message.content, choice.finish_reason), (content, reason))
         SERVER.until(lambda: not ENGINE.busy)
+
+    def test_what_a_stop_string_ends_is_counted_to_it_and_is_no_cancelled_text(self):
+        cancelled = SERVER.metric("cancelled_total")
+        answer = ask("long", stop="cat t", logprobs=True)
+        tokens = [one.token for one in answer.choices[0].logprobs.content]
+        self.assertEqual(answer.usage.completion_tokens, len(tokens))
+        self.assertIn("cat t", "".join(tokens))
+        self.assertNotIn("cat t", "".join(tokens[:-1]))
+        self.assertEqual(streamed("long", stop="cat t")[2], answer.usage)
+        self.assertEqual(SERVER.metric("cancelled_total"), cancelled)
+
+    def test_all_that_is_read_counts_before_it_is_encoded(self):
+        long = "x" * 100_000
+        call = {"type": "function", "function": {"name": "f", "arguments": f'{{"x": "{long}"}}'}}
+        user = {"role": "user", "content": "hello"}
+        for said, declared in (
+            ({"role": "assistant", "content": "", "reasoning_content": long}, []),
+            ({"role": "assistant", "content": "", "tool_calls": [call]}, []),
+            (user, [{"type": "function", "function": {"name": "f", "description": long}}]),
+        ):
+            found = conversation({"messages": [user, said, user]}, declared)
+            with mock.patch.object(prompts, "prompt_ids", side_effect=AssertionError("encoded")):
+                with self.assertRaisesRegex(ApiError, "resulted in at least"):
+                    prompts.conversation_ids(Served(ENGINE), found)
+
+    def test_calls_of_a_message_are_told_as_such(self):
+        for message, _ in whole_and_streamed("twice", tools=[{"type": "echo"}]):
+            self.assertEqual([ran["message"] for ran in message["server_tool_calls"]], [1, 1])
+
+    def test_schemas_that_take_long_keep_nobody_waiting(self):
+        begun, ending = threading.Event(), threading.Event()
+
+        def slow(tokenizer, schema):
+            begun.set()
+            ending.wait(30)
+
+        wanted = {"type": "json_object"}
+        with mock.patch.object(chat.grammar, "json_bias", slow):
+            threads = [
+                threading.Thread(target=ask, args=("hello",), kwargs={"response_format": wanted})
+                for _ in range(40)
+            ]
+            for thread in threads:
+                thread.start()
+            begun.wait(10)
+            self.assertEqual(ask("hello").choices[0].message.content, "Good day.")
+            self.assertEqual(SERVER.get("/health")[0], 200)
+            ending.set()
+            for thread in threads:
+                thread.join(60)
 
     def test_max_tokens_bounds_all_messages_of_a_turn(self):
         tools = [{"type": "echo"}]

@@ -99,6 +99,19 @@ class CompletionsTest(absltest.TestCase):
         self.assertEqual(answer.usage.prompt_tokens, len(tokenizer.encode(typed)))
         self.assertEqual(answer.choices[0].text, typed)
 
+    def test_where_nothing_was_said_there_is_nothing_to_echo(self):
+        end = small_model.tokenizer().end_of_text
+        for prompt, texts in (
+            ("", [""]),
+            (["", "the"], ["", "the"]),
+            ([end], ["<|endoftext|>"]),
+            ([[end], [5]], ["<|endoftext|>", small_model.tokenizer().decode([5])]),
+        ):
+            answer = complete(prompt, max_tokens=0, echo=True, logprobs=1)
+            self.assertEqual([choice.text for choice in answer.choices], texts)
+        self.assertEqual(SERVER.post("/v1/completions", {"echo": True, "max_tokens": 0})[1][
+            "choices"][0]["text"], "")  # fmt: skip
+
     def test_stop_and_bias(self):
         tokenizer = small_model.tokenizer()
         letter = int(tokenizer.encode("x")[0])

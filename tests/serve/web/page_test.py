@@ -164,6 +164,8 @@ class PageTest(absltest.TestCase):
         self.answered("count")
         self.answered("hello")
         seen = engine.tokenizer.decode(engine.prompts[-1])
+        # As one message, with what was thought before it.
+        self.assertIn("<think>\nLetters: a tool.\n</think>\n\nLet me see.", seen)
         for text in ("Be brief.", "Let me see.", "<tool_call>", f"3{EVIL}", "It is done.", "hello"):
             self.assertIn(text, seen)
 

@@ -4,7 +4,7 @@ from absl.testing import absltest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serve.http.stopping import StopStrings, TokenText
+from serve.stopping import StopStrings, TokenText
 from tests.serve import small_model
 
 LETTERS = st.text("ab", max_size=12)
