@@ -306,7 +306,7 @@ def _tiktoken_encoder(
                 "continuing_subword_prefix",
                 "end_of_word_suffix",
                 "byte_fallback",
-                # Words that are tokens are then not merged at all, whatever the merges make of them.
+                # Words that are tokens are then never merged, and the check below says nothing.
                 "ignore_merges",
             )
         )
