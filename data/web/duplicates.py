@@ -16,6 +16,7 @@ import numpy as np
 import xxhash
 
 from data.web.ngrams import ngram_hashes, word_hashes
+from data.web.words import MAX_RUN
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,8 +36,9 @@ _PRIME = np.uint64((1 << 61) - 1)
 _BLOCK = 256
 
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-_WORD = re.compile(r"[^\W_]+")
-_ASCII_WORD = re.compile(r"[a-z0-9]+")
+# Words of bounded length: their hashes are kept with them.
+_WORD = re.compile(rf"[^\W_]{{1,{MAX_RUN}}}")
+_ASCII_WORD = re.compile(rf"[a-z0-9]{{1,{MAX_RUN}}}")
 # Of the scripts that have no spaces between words every character is a word: Thai, Lao, Myanmar,
 # Khmer, kana, Han.
 _UNSPACED = re.compile(

@@ -7,15 +7,19 @@ Portable transforms only; no step depends on being in one process with another.
 """
 
 import json
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import apache_beam as beam
 
+from data.errors import InputError
 from data.web import clusters, funnel, lookups, pages, passes, sinks, steps
 from data.web.settings import DUPLICATES, Settings
 
 SUM = f"{passes.TALLIES}/sum.json"
+# Seconds before a shard that could not be read is tried again: the web asks for patience.
+_PAUSES = (5.0, 60.0)
 
 
 class FilterShard(beam.DoFn):
@@ -32,7 +36,15 @@ class FilterShard(beam.DoFn):
         self._chain.close()
 
     def process(self, shard: pages.Shard) -> Iterator[pages.Shard]:
-        passes.filter_shard(shard, self._chain, self._folder)
+        # What was read before is read anew: a shard is filtered whole or not at all.
+        for pause in (*_PAUSES, None):
+            try:
+                passes.filter_shard(shard, self._chain, self._folder)
+                break
+            except pages.Unreadable as error:
+                if pause is None:
+                    raise InputError(str(error)) from error
+                time.sleep(pause)
         yield shard
 
 

@@ -55,6 +55,10 @@ _URL_KEYS = ("url", "URL", "uri", "id", "source")
 _DATE_KEYS = ("date", "timestamp", "created", "crawl_date")
 
 
+class Unreadable(InputError):
+    """A file is there but could not be read just now: trying again may help."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Shard:
     """A unit of work.
@@ -64,7 +68,7 @@ class Shard:
         format: a value of FORMATS.
         paths: one path, or several of "html".
         root: what a page's URL leaves out of a path of "html".
-        dump: the crawl it belongs to; near-duplicates are looked for within one crawl.
+        dump: the crawl it belongs to; copies are looked for within one crawl.
     """
 
     number: int
@@ -198,7 +202,9 @@ def _listed(word: str) -> list[str]:
 
 def _is_labels(path: str) -> bool:
     """Whether a file of a made crawl holds no pages."""
-    return posixpath.basename(path) in (layout.LABELS, layout.SCORED)
+    folder, name = posixpath.split(path)
+    made = posixpath.basename(folder) == layout.CRAWL
+    return made and name in (layout.LABELS, layout.SCORED)
 
 
 def read(
@@ -213,6 +219,7 @@ def read(
 
     Raises:
         InputError: a file cannot be opened, or has no text under the key.
+        Unreadable: where it lies did not answer, or not to the file's end.
     """
     for place, page in enumerate(_read(shard, max_bytes, text_key, problems)):
         yield dataclasses.replace(page, id=shard.number << PAGE_BITS | place)
@@ -223,23 +230,47 @@ def _read(
 ) -> Iterator[Page]:
     for path in shard.paths:
         with _opened(path) as file:
-            if shard.format == "warc":
-                yield from _responses(file, max_bytes, problems)
-            elif shard.format == "wet":
-                yield from _conversions(file, max_bytes, problems)
-            elif shard.format == "html":
-                yield _html_file(file, path, shard.root, max_bytes)
-            elif shard.format == "jsonl":
-                yield from _json_lines(file, path, text_key, max_bytes, problems)
-            else:
-                yield from _parquet(file, text_key, max_bytes, problems)
+            try:
+                yield from _pages(file, path, shard, max_bytes, text_key, problems)
+            except (InputError, MemoryError):
+                raise
+            except Exception as error:  # each file system has its own exceptions
+                if path.startswith(("/", "file://")) and not isinstance(error, OSError):
+                    raise
+                raise Unreadable(
+                    f"{path} could not be read to its end ({type(error).__name__}: {error}): start "
+                    "again, finished shards are kept"
+                ) from error
+
+
+def _pages(
+    file: BinaryIO,
+    path: str,
+    shard: Shard,
+    max_bytes: int,
+    text_key: str,
+    problems: collections.Counter,
+) -> Iterator[Page]:
+    if shard.format == "warc":
+        yield from _responses(file, max_bytes, problems)
+    elif shard.format == "wet":
+        yield from _conversions(file, max_bytes, problems)
+    elif shard.format == "html":
+        yield _html_file(file, path, shard.root, max_bytes)
+    elif shard.format == "jsonl":
+        yield from _json_lines(file, path, text_key, max_bytes, problems)
+    else:
+        yield from _parquet(file, text_key, max_bytes, problems)
 
 
 def _opened(path: str) -> BinaryIO:
     try:
         return fsspec.open(path, "rb").open()
     except Exception as error:  # each file system has its own exceptions
-        raise InputError(f"{path} cannot be opened ({type(error).__name__}: {error})") from error
+        lasting = isinstance(error, FileNotFoundError | PermissionError | ImportError)
+        raise (InputError if lasting else Unreadable)(
+            f"{path} cannot be opened ({type(error).__name__}: {error})"
+        ) from error
 
 
 def _responses(file: BinaryIO, max_bytes: int, problems: collections.Counter) -> Iterator[Page]:

@@ -10,7 +10,7 @@ s3://, hdfs://).
     OUTPUT/stats.json  funnel.png        pages, bytes, tokens left after each step
     OUTPUT/report.html                   the same to look at, with pages kept and dropped
     OUTPUT/examples.json  timings.json   for the report; CPU seconds by step
-    OUTPUT/DONE                          written last
+    OUTPUT/DONE                          written when all of these are whole
 
 A local output is built in OUTPUT.partial and renamed; a remote one is built in place, and whole
 once it has DONE.
@@ -22,7 +22,6 @@ import errno
 import json
 import os
 import re
-import shutil
 import sys
 import threading
 import time
@@ -55,6 +54,7 @@ def run(config: ml_collections.ConfigDict, workdir: str) -> None:
     """
     output = os.path.join(workdir, layout.OUTPUT)
     if run_folder.is_done(output):
+        _clear(output)
         return
     settings = from_config(config.web)
     crawl = ""
@@ -135,8 +135,8 @@ def build(
 def publish(
     folder: str, output: str, account: dict[str, Any], figures: Mapping[str, float] | None = None
 ) -> None:
-    """Writes the report, clears what only the work needed, says DONE, and gives a local folder its
-    name.
+    """Writes the report, says DONE, gives a local folder its name, and clears what only the work
+    needed: until then a run that is stopped goes on with it.
 
     Args:
         figures: what else the report is to show; see `report.section`.
@@ -144,13 +144,19 @@ def publish(
     page = report.page(report.section(folder, figures or {}))
     sinks.write_bytes(f"{folder}/{layout.REPORT}", page.encode())
     filesystem, path = fsspec.url_to_fs(folder)
-    for name in (passes.FILTERED, passes.TALLIES, lookups.FOLDER):
-        if filesystem.exists(f"{path}/{name}"):
-            filesystem.rm(f"{path}/{name}", recursive=True)
     summary = {key: account[key] for key in ("pages_in", "pages_kept", "tokens_kept")}
     sinks.write_json(f"{folder}/{run_folder.DONE}", summary)
     if isinstance(filesystem, LocalFileSystem):
         run_folder.replace_folder(path, fsspec.url_to_fs(output)[1])
+    _clear(output)
+
+
+def _clear(folder: str) -> None:
+    """Removes what only the work needs; a run that is stopped here leaves the rest to the next."""
+    filesystem, path = fsspec.url_to_fs(folder)
+    for name in (passes.FILTERED, passes.TALLIES, lookups.FOLDER):
+        if filesystem.exists(f"{path}/{name}"):
+            filesystem.rm(f"{path}/{name}", recursive=True)
 
 
 def _claim(output: str, settings: Settings, found: list[pages.Shard]) -> str:
@@ -158,6 +164,7 @@ def _claim(output: str, settings: Settings, found: list[pages.Shard]) -> str:
     filesystem, final = fsspec.url_to_fs(output)
     is_local = isinstance(filesystem, LocalFileSystem)
     if filesystem.exists(f"{final}/{run_folder.DONE}"):
+        _clear(output)
         raise InputError(f"{output} holds finished output: give another folder, or move it away")
     if is_local and os.path.exists(final) and (not os.path.isdir(final) or os.listdir(final)):
         raise InputError(f"{output} exists and is no output of this program: give another folder")
@@ -173,8 +180,8 @@ def _claim(output: str, settings: Settings, found: list[pages.Shard]) -> str:
         )
     path = fsspec.url_to_fs(folder)[1]
     if theirs != mine:
-        if is_local:
-            shutil.rmtree(path, ignore_errors=True)
+        if theirs is not None:
+            _clear(folder)
         sinks.write_json(f"{folder}/{_SETTINGS}", mine)
     for leftover in filesystem.glob(f"{path}/**/*{sinks.PARTIAL}"):
         filesystem.rm(leftover)

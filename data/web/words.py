@@ -41,6 +41,8 @@ _CLOSING = re.compile(
     rf"|(?<=[0-9])(?:\+|{_MONEY}|(?i:{_UNITS}))"
     rf"|(?<=[0-9{_LOWER}%²\-+{_QUOTES})\]])\.|(?<=[{_UPPER}]{{2}})\.)$"
 )
+# Of its alternatives but dots, which may be any number.
+_LONGEST_CLOSING = max(map(len, _UNITS.split("|")))
 _INNER = re.compile(
     rf"(\.\.+|…|[•●►→]"
     rf"|(?<=[0-9])[+\-*^](?=[0-9-])"
@@ -90,13 +92,19 @@ def _short_run(run: str) -> tuple[str, ...]:
             start = found.end()
         elif _INITIAL.fullmatch(run, start, end) or run[start:end].lower() in _ABBREVIATIONS:
             break
-        elif found := _CLOSING.search(run, start, end):
+        elif found := _CLOSING.search(run, _near_end(run, start, end), end):
             after.append(found[0])
             end = found.start()
         else:
             break
     core = run[start:end]
     return (*before, *(_core(core) if core else ()), *reversed(after))
+
+
+def _near_end(run: str, start: int, end: int) -> int:
+    """Where to look for closing punctuation from: the longest unit, or all of the last dots."""
+    dots = len(run[start:end].rstrip("."))
+    return start + max(0, min(dots, end - start - _LONGEST_CLOSING))
 
 
 def _core(core: str) -> list[str]:
@@ -110,7 +118,8 @@ def _core(core: str) -> list[str]:
     return [part for part in _INNER.split(core) if part]
 
 
-_LONG_RUN = re.compile(r"\w+|[^\w\s]")
+# Words of bounded length: some thousands are kept by those who count them.
+_LONG_RUN = re.compile(rf"\w{{1,{MAX_RUN}}}|[^\w\s]")
 
 
 def _words_of_run(run: str) -> Sequence[str]:

@@ -1,8 +1,10 @@
 import collections
 import gzip
+import io
 import json
 import pathlib
 import tempfile
+from unittest import mock
 
 import pyarrow
 import pyarrow.parquet
@@ -174,6 +176,32 @@ class PagesTest(parameterized.TestCase):
         self.write("torn.paths.gz", gzip.compress(b"a.warc.gz")[:-9])
         with self.assertRaisesRegex(InputError, sentence):
             pages.shards(spec.format(self.folder))
+
+    @parameterized.parameters("a.warc.gz", "a.jsonl", "a.jsonl.gz")
+    def test_a_place_that_stops_answering_is_no_damage(self, name):
+        class Stopping(io.RawIOBase):
+            def readable(self):
+                return True
+
+            def readinto(self, buffer):
+                raise ConnectionError("503, Slow Down")
+
+        path = self.write(name, b"x" * 100)
+        with (
+            mock.patch.object(pages, "_opened", lambda path: Stopping()),
+            self.assertRaisesRegex(
+                pages.Unreadable, f"{name} could not be read to its end .*503, Slow Down.*again"
+            ),
+        ):
+            read(path)
+
+    def test_what_a_made_crawl_says_of_itself_is_no_page(self):
+        self.write("web_crawl/a.jsonl", b'{"text": "x"}\n')
+        for name in ("labels.jsonl", "quality.jsonl"):
+            self.write(f"web_crawl/{name}", b"{}\n")
+            self.write(f"mine/{name}", b'{"text": "x"}\n')
+        self.assertLen(pages.shards(f"{self.folder}/web_crawl"), 1)
+        self.assertLen(pages.shards(f"{self.folder}/mine"), 2)
 
     def test_wrong_key_is_found_before_work_begins(self):
         path = self.write("a.jsonl", b'{"content": "x"}\n')

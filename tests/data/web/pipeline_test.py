@@ -1,3 +1,4 @@
+import contextlib
 import dataclasses
 import gzip
 import json
@@ -8,16 +9,20 @@ import subprocess
 import sys
 import tempfile
 import time
+from unittest import mock
 
 import apache_beam as beam
+import fsspec
+import numpy as np
 import pyarrow.parquet
 from absl.testing import absltest, parameterized
 from apache_beam.testing import util as testing
+from fsspec.implementations.local import LocalFileSystem
 
 from configs import defaults
-from data import sources
+from data import run_folder, sources
 from data.errors import InputError
-from data.web import funnel, graph, layout, passes, pipeline, settings, sinks
+from data.web import funnel, graph, layout, lookups, pages, passes, pipeline, settings, sinks
 from tests.data.web import crawls
 from tests.data.web.crawls import article
 
@@ -66,13 +71,17 @@ class PipelineTest(parameterized.TestCase):
             self.assertEqual(dropped[f"http://near{number}.example/"], ("near_duplicates", 2))
         self.assertEqual(json.loads((output / "DONE").read_text())["pages_kept"], 5)
 
-    def test_near_copies_are_looked_for_within_a_dump(self):
+    def test_copies_are_looked_for_within_a_dump(self):
         near = [
             article(1) + f"\nWritten down by a walker on day {n} of that journey." for n in (1, 2)
         ]
-        self.write("CC-MAIN-2024-10-0.warc.gz", crawls.response("http://a.example/", near[0]))
-        self.write("CC-MAIN-2024-18-0.warc.gz", crawls.response("http://b.example/", near[1]))
-        self.assertLen(list(documents(self.build("out"))), 2)
+        for dump, text in zip((10, 18), near, strict=True):
+            self.write(
+                f"CC-MAIN-2024-{dump}-0.warc.gz",
+                crawls.response(f"http://near{dump}.example/", text)
+                + crawls.response(f"http://same{dump}.example/", article(2)),
+            )
+        self.assertLen(list(documents(self.build("out"))), 4)
 
     def test_pages_that_share_a_band_by_chance_are_told_apart(self):
         with beam.Pipeline(runner="FnApiRunner") as run:
@@ -147,6 +156,66 @@ class PipelineTest(parameterized.TestCase):
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
+
+    def test_killed_while_it_is_published_and_started_again(self):
+        self.small_crawl(1)
+        config = defaults.get_config()
+        config.web.input = str(self.crawl)
+        config.web.extraction.engine = "resiliparse"
+        remove = LocalFileSystem.rm
+
+        def remove_but(name):
+            def removed(filesystem, path, recursive=False, maxdepth=None):
+                if path.endswith(name):
+                    raise KeyboardInterrupt
+                remove(filesystem, path, recursive, maxdepth)
+
+            return removed
+
+        for place, name, broken in (
+            (run_folder, "replace_folder", mock.Mock(side_effect=KeyboardInterrupt)),
+            (LocalFileSystem, "rm", remove_but(passes.FILTERED)),
+            (LocalFileSystem, "rm", remove_but(passes.TALLIES)),
+        ):
+            with mock.patch.object(place, name, broken), self.assertRaises(KeyboardInterrupt):
+                pipeline.run(config, str(self.folder))
+        pipeline.run(config, str(self.folder))
+        output = self.folder / "web"
+        self.assertLen(list(documents(output)), 3)
+        folders = {path.name for path in output.iterdir() if path.is_dir()}
+        self.assertEqual(folders, {layout.DOCUMENTS, layout.DROPPED})
+        self.assertTrue((output / "DONE").exists() and (output / "report.html").exists())
+
+    def test_lookups_of_other_settings_are_made_anew_wherever_they_are(self):
+        self.write("a.jsonl", b'{"text": "x"}\n')
+        found, output = pages.shards(str(self.crawl)), f"memory://{self.folder.name}"
+        sizes = []
+        for name, hosts in (("one", "a.example\n"), ("two", "b.example\nc.example\n")):
+            (self.folder / name / "adult").mkdir(parents=True)
+            (self.folder / name / "adult" / "domains").write_text(hosts)
+            blocked = settings.Urls(blocklists=str(self.folder / name))
+            chosen = dataclasses.replace(FAST, urls=blocked)
+            folder = pipeline._claim(output, chosen, found)
+            lookups.prepare(chosen, folder)
+            with fsspec.open(f"{folder}/{lookups.FOLDER}/blocklist.npy") as file:
+                sizes.append(np.load(file).shape[0])
+        self.assertEqual(sizes, [1, 2])
+
+    def test_a_shard_that_cannot_be_read_is_tried_again(self):
+        shard, filtering = pages.Shard(0, "jsonl", ("x",)), graph.FilterShard(FAST, "x")
+        filtering._chain = None
+        fault = pages.Unreadable("x could not be read")
+        for faults, expectation in (
+            (2, contextlib.nullcontext()),
+            (3, self.assertRaisesRegex(InputError, "^x could not be read$")),
+        ):
+            with (
+                mock.patch.object(passes, "filter_shard", side_effect=[*[fault] * faults, None]),
+                mock.patch.object(graph.time, "sleep") as sleep,
+                expectation,
+            ):
+                self.assertEqual(list(filtering.process(shard)), [shard])
+            self.assertEqual(sleep.call_count, 2)
 
     def test_another_crawl_does_not_go_on_with_what_was_left(self):
         self.small_crawl(1)

@@ -29,7 +29,18 @@ class WordsTest(parameterized.TestCase):
 
     def test_a_run_without_spaces_is_cut_in_linear_time(self):
         found = words("(" * 100_000 + "a" * 100_000 + "." * 100_000)
-        self.assertLen(found, 200_001)
+        self.assertLen(found, 200_000 + 100_000 // MAX_RUN)
+        self.assertEqual(max(map(len, found)), MAX_RUN)
+
+    @parameterized.parameters(
+        ("x" + "." * 90 + "a" + ")" * 95, ["x", "." * 90, "a", *")" * 95]),
+        ("3" + "." * 150 + "km", ["3", "." * 150, "km"]),
+        ("end" + "." * 190, ["end", "." * 190]),
+        ("20inch", ["20", "inch"]),
+        ("3.5km²", ["3.5", "km²"]),
+    )
+    def test_closing_punctuation_of_any_length(self, run, expected):
+        self.assertEqual(words(run), expected)
 
     @given(st.text(max_size=3 * MAX_RUN))
     def test_nothing_is_lost(self, text):
