@@ -37,6 +37,8 @@ SPECIAL = (
 )
 UNKNOWN = "<|unknown|>"
 SMALLEST_BPE = 256 + len(SPECIAL)
+# What other programs read, by its suffix.
+_OTHERS = {".model": "a model of SentencePiece", ".tiktoken": "a table of tiktoken's"}
 # GPT-2's own files and the names the transformers library gives them.
 _VOCABULARY_AND_MERGES = (("vocab.json", "merges.txt"), ("encoder.json", "vocab.bpe"))
 
@@ -169,6 +171,11 @@ def existing(path: str) -> tokenizers.Tokenizer:
         InputError: there is none, or it cannot be read.
     """
     path = pathlib.Path(path).expanduser()
+    if path.suffix in _OTHERS:
+        raise InputError(
+            f"config.tokenizer.path: {path} is {_OTHERS[path.suffix]}, which is not read: give the "
+            "tokenizer.json of the same model"
+        )
     folder = path if path.is_dir() else path.parent
     try:
         if path.is_dir() and (path / "tokenizer.json").exists():

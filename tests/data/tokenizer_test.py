@@ -201,6 +201,11 @@ class RunTest(parameterized.TestCase):
         ("vocabulary", {"tokenizer.vocab_size": 100}, "at least 267"),
         ("pattern", {"tokenizer.pattern": "x"}, 'pattern is "x"'),
         ("path", {"tokenizer.path": "nowhere"}, "nowhere is no tokenizer.json"),
+        (
+            "sentencepiece",
+            {"tokenizer.path": "a.model"},
+            "of SentencePiece.* give the tokenizer.json",
+        ),
         ("not_one", {"tokenizer.path": "text.txt"}, "no tokenizer can be read from .*text.txt"),
         ("empty", {"data.source": "empty.txt"}, "empty.txt has no text"),
     )
