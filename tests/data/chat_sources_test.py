@@ -58,8 +58,7 @@ class FilesTest(parameterized.TestCase):
         ({"prompt": "Add.", "completion": "5"}, "Add.", "5"),
         ({"question": "Add.", "answer": "5"}, "Add.", "5"),
         ({"query": "Add.", "response": "5"}, "Add.", "5"),
-        ({"question": "Add.", "answer": "#### One\nA\n\n#### Two\nB"}, "Add.")
-        + ("#### One\nA\n\n#### Two\nB",),
+        ({"question": "Add.", "answer": "A\n#### 1\n\n#### 2"}, "Add.", "A\n#### 1\n\n#### 2"),
         ({"question": "Add.", "answer": "A\n#### B\nC"}, "Add.", "A\n#### B\nC"),
         (
             {
