@@ -90,16 +90,16 @@ def folder_of(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> 
     return pathlib.Path(workdir) / f"{config.sft.name}_data"
 
 
-def row_context(config: ml_collections.ConfigDict) -> int:
-    """Tokens that a row of SFT gives the model: config.sft.context, or pretraining's.
+def row_context(config: ml_collections.ConfigDict, section: str = "sft") -> int:
+    """Tokens that a row gives the model: those of config's section, or of pretraining's rows.
 
     Raises:
         InputError: more than the model can take.
     """
-    context = config.sft.context or config.train.context or config.model.context
+    context = config[section].context or config.train.context or config.model.context
     if not 2 <= context <= config.model.context:
         raise InputError(
-            f"config.sft.context is {context}: it must be at least 2 and at most "
+            f"config.{section}.context is {context}: it must be at least 2 and at most "
             f"config.model.context ({config.model.context})"
         )
     return context

@@ -163,24 +163,24 @@ class Opened(NamedTuple):
 
 def open_sources(
     config: ml_collections.ConfigDict,
-    section: ml_collections.ConfigDict,
+    section: str,
     workdir: str | os.PathLike,
     tokenizer: Tokenizer,
     counts: collections.Counter,
 ) -> Opened:
-    """All that section.sources names; `section` is config.reward or config.dpo.
+    """All that the sources of a section of config name, which is "reward" or "dpo".
 
     Raises:
         InputError: a source cannot be read, or gives no ranking of a split; or the fraction to hold
             out is none.
     """
-    most = row_context(config, section)
-    if not 0 < section.validation_fraction < 1:
+    most = chat_tokens.row_context(config, section)
+    fraction = config[section].validation_fraction
+    if not 0 < fraction < 1:
         raise InputError(
-            f"config.{section.name}.validation_fraction is {section.validation_fraction}: it must "
-            "lie between 0 and 1"
+            f"config.{section}.validation_fraction is {fraction}: it must lie between 0 and 1"
         )
-    named = sources.parse(section.sources, f"config.{section.name}.sources")
+    named = sources.parse(config[section].sources, f"config.{section}.sources")
 
     def opened(source: sources.Source, split: str) -> Preferences:
         # A file is read for each split anew: what is of neither is counted the first time.
@@ -189,7 +189,7 @@ def open_sources(
             source.spec,
             workdir,
             split,
-            section.validation_fraction,
+            fraction,
             tokenizer,
             most,
             counts,
@@ -207,21 +207,6 @@ def open_sources(
         *(max(getattr(part, size) for part in by_split["held_out"]) for size in "KT"),
     )
     return Opened(by_split["train"], weights, held_out, K, T)
-
-
-def row_context(config: ml_collections.ConfigDict, section: ml_collections.ConfigDict) -> int:
-    """Most tokens of a prompt with an answer: section.context, or all that the model can take.
-
-    Raises:
-        InputError: more than that.
-    """
-    context = section.context or config.model.context
-    if not 2 <= context <= config.model.context:
-        raise InputError(
-            f"config.{section.name}.context is {context}: it must be at least 2 and at most "
-            f"config.model.context ({config.model.context})"
-        )
-    return context
 
 
 class PreferenceRows:

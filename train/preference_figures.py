@@ -37,7 +37,7 @@ def opened(
     own = config[section]
     base = trained.read_config(workdir, own.start)
     counts: collections.Counter = collections.Counter()
-    data = preference_rows.open_sources(config, own, workdir, tokenizer, counts)
+    data = preference_rows.open_sources(config, section, workdir, tokenizer, counts)
     record_left_out(workdir, own.name, counts)
     settings = stage.fine_tuning(config, own, base, data.T, data.epoch)
     return *resolve(settings, tokenizer.vocab_size), data

@@ -25,7 +25,7 @@ from jax.nn import initializers
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
-from data import preference_rows
+from data import chat_tokens, preference_rows
 from data.encoding import Tokenizer
 from data.errors import InputError
 from data.run_folder import is_done
@@ -190,7 +190,7 @@ def _human(
         "held_out",
         section.validation_fraction,
         tokenizer,
-        preference_rows.row_context(config, section),
+        chat_tokens.row_context(config, "reward"),
         counts,
         unusable=counts,
     )

@@ -248,8 +248,28 @@ class RowsTest(absltest.TestCase):
         preferences.write(folder / "a.jsonl", [*records, {"prompt": "x"}, {"ranking": 3}])
         config = defaults.get_config()
         config.reward.sources, config.reward.validation_fraction = str(folder / "a.jsonl"), 0.3
-        preference_rows.open_sources(config, config.reward, "", self.tokenizer, self.counts)
+        preference_rows.open_sources(config, "reward", "", self.tokenizer, self.counts)
         self.assertEqual(self.counts.total(), 2)
+
+    def test_rows_are_as_long_as_in_fine_tuning(self):
+        config = defaults.get_config()
+        config.train.context = 64
+        for section in ("sft", "reward", "dpo"):
+            self.assertEqual(chat_tokens.row_context(config, section), 64)
+            config[section].context = 48
+            self.assertEqual(chat_tokens.row_context(config, section), 48)
+
+    def test_errors_name_the_section(self):
+        config = defaults.get_config()
+        config.dpo.name = "dpo_again"
+        for key, value in (
+            ("sources", " "),
+            ("validation_fraction", 0.0),
+            ("context", config.model.context + 1),
+        ):
+            config.dpo[key] = value
+            with self.assertRaisesRegex(InputError, rf"config\.dpo\.{key}"):
+                preference_rows.open_sources(config, "dpo", "", self.tokenizer, self.counts)
 
     def test_no_prompt_is_on_both_sides(self):
         folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
