@@ -65,10 +65,11 @@ def make_step(
             prepare=lambda params: unstacked(params, config),
         )
         following, metrics = updated(current, update, gradient, metrics)
+        following = following.replace(step=current.step + 1)
         if average:
             moved = optax.incremental_update(following.params, current.average, 1 - average)
             following = following.replace(average=moved)
-        return following.replace(step=current.step + 1), metrics
+        return following, metrics
 
     return step
 
