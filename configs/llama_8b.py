@@ -4,8 +4,13 @@
     python -m train.main --config=configs/llama_8b.py --distributed --workdir=SHARED_FOLDER
 
 Needs a mesh of v5p or H100 class: parameters, Adam's moments and gradients are 128 GB in float32,
-split over the fsdp axis. The default source is a sample of 10B tokens, to start and time the run
-with; a full run wants a full corpus in data.source.
+split over the fsdp axis. A step has 512 rows. For 8 GPUs of 80 GB (estimated by hand, never run),
+--config.train.accumulate=16: with four rows a GPU at a time, some 40 GB, of which parameters,
+moments and gradients are 16, the layers' inputs 9, gathered matrices and their gradients 5, and
+the layer and the logits at work 10.
+
+The default source is a sample of 10B tokens, to start and time the run with; a full run wants a
+full corpus in data.source.
 """
 
 from ml_collections import ConfigDict

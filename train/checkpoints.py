@@ -22,8 +22,10 @@ from absl import logging
 from etils import epath
 
 from data.errors import InputError
+from train import hosts
 
 _BLOCK = 1 << 24  # bytes read at a time while hashing
+_HASHERS = 8  # files hashed at a time
 
 
 class Checkpoints:
@@ -114,26 +116,37 @@ class Checkpoints:
           InputError: there are finished checkpoints, and all are damaged.
         """
         self._settle()
-        damaged = []
-        for step in sorted(self._manager.all_steps(), reverse=True):
-            fault = _fault(self._steps, self._seals, step)
-            if fault is None:
-                for bad, why in damaged:
-                    logging.warning(
-                        "checkpoint of step %d is damaged (%s); going on from step %d",
-                        *(bad, why, step),
-                    )
-                return step
-            if fault:
-                damaged.append((step, fault))
-            self._set_aside(step, damaged=bool(fault))
-        if damaged:
+        # Read by one host: the others need not read all of it, too, and must do the same.
+        good, faults = hosts.told_by_lead(f"checkpoints of {self._steps}", self._looked_through)
+        self._set_aside(faults)
+        damaged = [(step, why) for step, why in faults if why]
+        if good is None and damaged:
             raise InputError(
                 f"every checkpoint in {self._steps} is damaged ("
                 + "; ".join(f"step {step}: {why}" for step, why in damaged)
                 + "); they were renamed to damaged-*: delete the folder to start anew"
             )
-        return None
+        for step, why in damaged:
+            logging.warning(
+                "checkpoint of step %d is damaged (%s); going on from step %d", step, why, good
+            )
+        return good
+
+    def last_good(self) -> int | None:
+        """The step of the newest intact checkpoint, or None. Changes nothing, and each host may ask
+        alone."""
+        self._settle()
+        return self._looked_through()[0]
+
+    def _looked_through(self) -> tuple[int | None, list[tuple[int, str]]]:
+        """The newest intact checkpoint's step or None, and the newer ones with their faults."""
+        faults = []
+        for step in sorted(self._manager.all_steps(), reverse=True):
+            fault = _fault(self._steps, self._seals, step)
+            if fault is None:
+                return step, faults
+            faults.append((step, fault))
+        return None, faults
 
     def _settle(self) -> None:
         """Waits for the save in progress and raises what went wrong in it."""
@@ -155,30 +168,28 @@ class Checkpoints:
             seal = self._seals / f"{step}.json"
             if not seal.exists():
                 temporary = self._seals / f"{step}.partial"
-                temporary.write_text(json.dumps(dict(_checksums(path)), indent=1))
+                temporary.write_text(json.dumps(_checksums(path), indent=1))
                 temporary.rename(seal)
         for seal in self._seals.iterdir():
             if seal.stem.isdigit() and int(seal.stem) not in steps:
                 seal.unlink(missing_ok=True)
 
-    def _set_aside(self, step: int, damaged: bool) -> None:
-        """Renames a damaged checkpoint; deletes one whose writing was cut short."""
-        multihost = jax.process_count() > 1
-        if multihost:
-            from jax.experimental import multihost_utils
-
-            multihost_utils.sync_global_devices(f"set aside {step}")
+    def _set_aside(self, faults: list[tuple[int, str]]) -> None:
+        """Renames damaged checkpoints; deletes those whose writing was cut short, without a fault's
+        name."""
+        if not faults:
+            return
         if jax.process_index() == 0:
-            target = self._steps / f"damaged-{step}"
-            if damaged:
-                if target.exists():
-                    target.rmtree()
-                (self._steps / str(step)).rename(target)
-            else:
-                (self._steps / str(step)).rmtree()
-            (self._seals / f"{step}.json").unlink(missing_ok=True)
-        if multihost:
-            multihost_utils.sync_global_devices(f"set aside {step}, done")
+            for step, fault in faults:
+                target = self._steps / f"damaged-{step}"
+                if fault:
+                    if target.exists():
+                        target.rmtree()
+                    (self._steps / str(step)).rename(target)
+                else:
+                    (self._steps / str(step)).rmtree()
+                (self._seals / f"{step}.json").unlink(missing_ok=True)
+        hosts.wait_for_all(f"set aside in {self._steps}")
         self._manager.reload()
 
     def _check_room(self, state: Any) -> None:
@@ -275,7 +286,7 @@ def _fault(steps: epath.Path, seals: epath.Path, step: int) -> str | None:
         expected = dict(json.loads(seal.read_text()))
     except (ValueError, TypeError):  # cut short by a power cut
         return "its seal cannot be read"
-    found = dict(_checksums(steps / str(step)))
+    found = _checksums(steps / str(step))
     if missing := sorted(set(expected) - set(found)):
         return f"{missing[0]} is missing"
     for name, checksum in expected.items():
@@ -284,13 +295,24 @@ def _fault(steps: epath.Path, seals: epath.Path, step: int) -> str | None:
     return None
 
 
-def _checksums(folder: epath.Path, prefix: str = "") -> Iterator[tuple[str, str]]:
+def _checksums(folder: epath.Path) -> dict[str, str]:
+    """The checksum of every file under the folder, by its path there."""
+    files = dict(_files(folder))
+    with futures.ThreadPoolExecutor(_HASHERS) as pool:  # hashing and reading leave Python's lock
+        return dict(zip(files, pool.map(_checksum, files.values()), strict=True))
+
+
+def _files(folder: epath.Path, prefix: str = "") -> Iterator[tuple[str, epath.Path]]:
     for path in sorted(folder.iterdir()):
         if path.is_dir():
-            yield from _checksums(path, f"{prefix}{path.name}/")
+            yield from _files(path, f"{prefix}{path.name}/")
         else:
-            digest = xxhash.xxh3_128()
-            with path.open("rb") as file:
-                while block := file.read(_BLOCK):
-                    digest.update(block)
-            yield prefix + path.name, digest.hexdigest()
+            yield prefix + path.name, path
+
+
+def _checksum(path: epath.Path) -> str:
+    digest = xxhash.xxh3_128()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()

@@ -10,6 +10,7 @@ alone. A run stopped anywhere and started again takes the same steps on the same
 
 import contextlib
 import dataclasses
+import itertools
 import pathlib
 import re
 import signal
@@ -143,7 +144,7 @@ def run(plan: Plan, folder: pathlib.Path, mesh: Mesh, config: ConfigDict) -> tup
                             text = plan.sample(state)  # by all hosts, which compute together
                             if lead:
                                 _append(folder / "samples.txt", step, text)
-                signum = stop.reached(step)
+                signum = stop.reached()
                 if signum or over or _due(step, config.checkpoint.steps, plan.steps):
                     flight.land()  # so that nothing is saved that is not known to be finite
                     with clock.paused():
@@ -234,16 +235,22 @@ class _Clock:
         self._mark = time.monotonic()
 
 
+# JAX has hosts agree on one of the points that they reach, whose numbers must rise over the whole
+# process: a signal between two stages is for the first steps of the second.
+_SYNC_POINTS = itertools.count(1)
+
+
 class _Stop:
     signum = 0
 
-    def reached(self, step: int) -> int:
-        """The signal to stop for after `step`, the same on every host; 0: none."""
+    def reached(self) -> int:
+        """The signal to stop for after this step, the same on every host; 0: none."""
         if jax.process_count() == 1:
             return self.signum
         from jax.experimental import multihost_utils
 
-        return signal.SIGTERM * multihost_utils.reached_preemption_sync_point(step)
+        point = next(_SYNC_POINTS)
+        return signal.SIGTERM * multihost_utils.reached_preemption_sync_point(point)
 
 
 @contextlib.contextmanager
@@ -319,10 +326,12 @@ def _diverged(
     step: int,
     values: dict[str, tuple[float, float]],
 ) -> str:
-    batch = folder / f"diverged-batch-{step - 1}.npz"
+    # Each host holds its own rows.
+    host = f"-{jax.process_index()}" if jax.process_count() > 1 else ""
+    batch = folder / f"diverged-batch-{step - 1}{host}.npz"
     np.savez(batch, **next(plan.batches(step - 1)))
     bad = ", ".join(f"{name} {s}" for name, (s, _) in values.items() if not np.isfinite(s))
-    good = saves.newest_intact()
+    good = saves.last_good()
     held = f"the last good checkpoint is that of step {good}" if good else "nothing was saved yet"
     return (
         f"not finite at step {step}: {bad}; its batch, number {step - 1}, is in {batch}, and "

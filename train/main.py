@@ -8,19 +8,21 @@ stage is announced, with its seconds when it ends; at the end stands what can be
 On several hosts, start the same command on each with --distributed; the workdir must be one that
 all of them see.
 
-Exit status: 0 done, 1 the loss diverged, 2 something in the call or the input must be put right,
-128 + n stopped by signal n with everything saved.
+Exit status: 0 done, 1 the loss diverged, 2 something in the call or the input must be put right (a
+config too large for the devices' memory, too), 128 + n stopped by signal n with everything saved.
 """
 
+import functools
 import importlib
 import inspect
 import json
 import os
 import pathlib
 import re
+import signal
 import sys
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import jax
@@ -30,7 +32,7 @@ from ml_collections import ConfigDict, config_flags
 from data.errors import InputError, one_line_errors
 from data.json_object import read_object
 from data.run_folder import figures_of, write_atomically
-from train import memory, progress
+from train import hosts, memory, progress
 from train.loop import Diverged, Stopped
 from train.next_steps import next_steps
 
@@ -45,9 +47,11 @@ PROCESS = flags.DEFINE_integer("process_id", None, "Which of them this is, likew
 
 # The parameters of a stage's function `run`.
 _STAGE = ["config", "workdir"]
+# Stages that ask a model on one host: the first words of their names.
+_ON_ONE_HOST = ("rl.", "evals.interrogate", "evals.assistant")
 # Sections and keys that may differ when a run is taken up again: they change neither what is
 # computed nor what was computed before.
-_FREE = ("name", "stages", "mesh", "watch", "checkpoint", "web.processes")
+_FREE = ("name", "stages", "mesh", "watch", "checkpoint.steps", "checkpoint.keep", "web.processes")
 
 
 def run(config: ConfigDict, workdir: str) -> None:
@@ -55,30 +59,58 @@ def run(config: ConfigDict, workdir: str) -> None:
 
     A stage is the name of a module; "train.sft:sft=sft_again" runs it with the section
     config.sft_again in the place of config.sft, so that one module may be several stages.
+
+    Raises:
+      InputError: before the first stage if one that is named cannot be run; else as the stages, or
+        a device's memory is too small.
     """
     lead = jax.process_index() == 0
+    stages = [_stage(config, name) for name in config.stages]
     with memory.watched() as peak_gb:
-        for number, name in enumerate(config.stages, start=1):
-            said = f"stage {number} of {len(config.stages)}: {name}"
-            left = progress.time_left(
-                config.watch.stage_seconds, config.stages, name, figures_of(workdir)
-            )
-            with progress.stage(workdir, name, said, left, peak_gb) if lead else nullcontext():
-                _run_stage(config, workdir, name)
+        for number, (name, run_stage) in enumerate(
+            zip(config.stages, stages, strict=True), start=1
+        ):
+            said = f"stage {number} of {len(stages)}: {name}"
+            with _announced(config, workdir, name, said, peak_gb) if lead else nullcontext():
+                if lead or not name.startswith("data."):
+                    _run_stage(run_stage, workdir, name)
+                hosts.wait_for_all(said)
 
 
-def _run_stage(config: ConfigDict, workdir: str, name: str) -> None:
+def _announced(
+    config: ConfigDict, workdir: str, name: str, said: str, peak_gb: Callable[[], float]
+) -> AbstractContextManager[None]:
+    expected, figures = config.watch.stage_seconds, figures_of(workdir)
+    left = progress.time_left(expected, config.stages, name, figures)
+    return progress.stage(workdir, name, said, left, peak_gb)
+
+
+def _run_stage(run_stage: Callable[[str], None], workdir: str, name: str) -> None:
+    try:
+        run_stage(workdir)
+    except jax.errors.JaxRuntimeError as error:
+        if "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        raise InputError(
+            f"the stage {name} needs more memory than the devices have "
+            f"({str(error).splitlines()[0][:200]}): raise train.accumulate or mesh.fsdp, lower "
+            "train.batch, or set model.remat=full or model.loss_chunk"
+        ) from error
+
+
+def _stage(config: ConfigDict, name: str) -> Callable[[str], None]:
+    """workdir -> what config.stages names `name`, done in it."""
     module, _, exchange = name.partition(":")
-    run_stage = _stage(module)
-    if not name.startswith("data.") or jax.process_index() == 0:
-        run_stage(_exchanged(config, name, exchange), workdir)
-    if jax.process_count() > 1:
-        from jax.experimental import multihost_utils
+    run_stage = _function(module)
+    if jax.process_count() > 1 and module.startswith(_ON_ONE_HOST):
+        raise InputError(
+            f"config.stages names {name!r}, which runs on one host: leave it out here, and run it "
+            "on one alone"
+        )
+    return functools.partial(run_stage, _exchanged(config, name, exchange))
 
-        multihost_utils.sync_global_devices(name)
 
-
-def _stage(module: str) -> Callable[[ConfigDict, str], None]:
+def _function(module: str) -> Callable[[ConfigDict, str], None]:
     if not re.fullmatch(r"\w+(\.\w+)*", module):
         raise InputError(f"config.stages names {module!r}, which is no module's name")
     try:
@@ -162,11 +194,28 @@ def _config() -> ConfigDict:
 
 
 def _start(config: ConfigDict) -> None:
-    """Sets up devices; must come before any computation."""
+    """Sets up devices; must come before any computation.
+
+    Raises:
+      InputError: flags that name other hosts without --distributed, or that without other hosts.
+    """
     if config.mesh.cpu_devices:
         jax.config.update("jax_num_cpu_devices", config.mesh.cpu_devices)
-    if DISTRIBUTED.value:
+    named = [flag for flag in (COORDINATOR, PROCESSES, PROCESS) if flag.value is not None]
+    if not DISTRIBUTED.value:
+        if named:
+            raise InputError(f"--{named[0].name} is for several hosts: add --distributed")
+        return
+    try:
         jax.distributed.initialize(COORDINATOR.value, PROCESSES.value, PROCESS.value)
+    except ValueError as error:
+        raise InputError(
+            f"--distributed does not find the other hosts ({str(error).splitlines()[0]}): give "
+            "--coordinator_address, --num_processes and --process_id"
+        ) from error
+    if jax.process_count() == 1:
+        # JAX notes SIGTERM for steps that hosts agree on, and what is not a step would not end.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def parse(argv: list[str]) -> list[str]:

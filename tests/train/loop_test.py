@@ -7,11 +7,13 @@ import pathlib
 import re
 import signal
 import tempfile
+from unittest import mock
 
 import jax
 import numpy as np
 from absl.testing import absltest
 from jax import numpy as jnp
+from jax.experimental import multihost_utils
 from ml_collections import ConfigDict
 
 from data.errors import InputError
@@ -252,6 +254,17 @@ class LoopTest(absltest.TestCase):
         with Checkpoints(str(folder), keep=2) as saves:
             self.assertEqual(saves.newest_intact(), 6)
 
+    def test_points_that_hosts_agree_on_go_on_from_stage_to_stage(self):
+        reached = mock.Mock(return_value=False)
+        with (
+            mock.patch.object(jax, "process_count", return_value=2),
+            mock.patch.object(multihost_utils, "reached_preemption_sync_point", reached),
+        ):
+            for stage in (loop._Stop(), loop._Stop()):
+                self.assertEqual([stage.reached(), stage.reached()], [0, 0])
+        first, *others = [call.args[0] for call in reached.call_args_list]
+        self.assertEqual(others, [first + 1, first + 2, first + 3])
+
     def test_every_step_of_metrics_is_finite_json(self):
         folder = self.folder()
         self.train(folder)
@@ -292,6 +305,13 @@ class CheckpointsTest(absltest.TestCase):
         restored, record = self.restore()
         self.assertEqual(bits(restored), bits(self.state(2)))
         self.assertEqual(record, {"batches": 2})
+
+    def test_the_last_good_one_is_told_and_nothing_changed(self):
+        self.save(1, 2)
+        self.largest_file(2).write_bytes(b"")
+        with Checkpoints(str(self.folder), keep=3) as saves:
+            self.assertEqual(saves.last_good(), 1)
+        self.assertTrue((self.folder / "checkpoints" / "2").exists())
 
     def test_any_flipped_byte_is_found_and_the_one_before_used(self):
         for place in (0, 0.5, 0.99):

@@ -223,8 +223,20 @@ class BadInputTest(parameterized.TestCase):
         ("family", ["--config.model.family=gpt9"], "gpt9.*qwen3"),
         ("attention", ["--config.model.attention=cudnn"], "cudnn.*GPU.*CPU"),
         ("counts", ["--config.watch.log_steps=0"], "config.watch.log_steps is 0.*at least 1"),
+        ("fraction", ["--config.train.warmup=100"], "config.train.warmup is 100.*fraction"),
+        (
+            "sixteen_bits_over_tensor_devices",
+            [
+                "--config.model.dtype=bfloat16",
+                "--config.mesh.cpu_devices=4",
+                "--config.mesh.tensor=2",
+            ],
+            "model.dtype is bfloat16, which CPUs cannot",
+        ),
         ("no_stage", ["--config.stages=('data.errors',)"], "data.errors.*which is no stage"),
         ("stage", ["--config.stages=('train.nothing',)"], "train.nothing"),
+        ("hosts", ["--num_processes=2"], "--num_processes is for several hosts: add --distributed"),
+        ("no_hosts", ["--distributed"], "does not find the other hosts.*--coordinator_address"),
         ("argument", ["configs/laptop.py"], "unexpected argument"),
     )
     def test_one_sentence(self, settings, expected):
@@ -240,6 +252,15 @@ class BadInputTest(parameterized.TestCase):
         lines = [line for line in done.stderr.splitlines() if line.strip()]
         self.assertLessEqual(len(lines), 2, done.stderr)
 
+    def test_stages_are_all_looked_at_before_the_first(self):
+        for last, expected in (("train.nothing", "no module"), ("train.sft:sft=sfd", "config.sfd")):
+            with self.subTest(last), tempfile.TemporaryDirectory() as workdir:
+                stages = f"--config.stages=('data.tokenizer','{last}')"
+                done = run(f"--config.data.source={self.text}", f"--workdir={workdir}/run", stages)
+                self.assertEqual(done.returncode, 2)
+                self.assertRegex(done.stderr, expected)
+                self.assertFalse((pathlib.Path(workdir) / "run" / "tokenizer").exists())
+
     def test_workdir_of_another_config(self):
         workdir = self.folder / "claimed"
         stages = "--config.stages=('data.tokenizer',)"
@@ -251,7 +272,14 @@ class BadInputTest(parameterized.TestCase):
         other = run(source, stages, f"--workdir={workdir}", "--config.web.c4.min_sentences=3")
         self.assertEqual(other.returncode, 2)
         self.assertRegex(other.stderr, r"another config \(web.c4.min_sentences was 5, now 3\)")
-        free = ("--config.watch.log_steps=3", "--config.web.processes=4")
+        elsewhere = run(source, stages, f"--workdir={workdir}", "--config.checkpoint.folder=/x")
+        self.assertEqual(elsewhere.returncode, 2)
+        self.assertIn("checkpoint.folder was , now /x", elsewhere.stderr)
+        free = (
+            "--config.watch.log_steps=3",
+            "--config.web.processes=4",
+            "--config.checkpoint.keep=3",
+        )
         same = run(source, stages, f"--workdir={workdir}", *free)
         self.assertEqual(same.returncode, 0, same.stderr)
 

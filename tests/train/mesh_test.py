@@ -23,7 +23,7 @@ from model.parameters import parameters
 from model.sharding import make_mesh
 from train import loop, state
 from train.optimizer import optimizer
-from train.pretrain import make_step
+from train.step import make_step
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 STEPS, ROWS, CONTEXT = 10, 32, 16
@@ -204,7 +204,9 @@ class TwoProcessesTest(absltest.TestCase):
             f"--config.train.steps={STEPS}",
             "--config.watch.log_steps=1",
             f"--config.watch.eval_steps={STEPS}",
-            "--config.watch.sample_tokens=0",
+            "--config.watch.sample_tokens=2",
+            # As many as the data and fsdp devices, over which they would be split if left to it.
+            "--config.watch.prompts=('a','few','words','that')",
             *flags,
         ]
         process = subprocess.Popen(
