@@ -37,7 +37,7 @@ from model.transformer import hidden_states
 from train import agreement, loop, preference_figures, preference_losses, stage, state, trained
 from train.gradients import Metrics
 from train.optimizer import optimizer
-from train.pretrain import make_step
+from train.step import make_step
 
 HEAD = "reward"
 LOSSES = ("plackett_luce", "all_pairs", "bradley_terry")
