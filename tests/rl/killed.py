@@ -1,9 +1,13 @@
-"""Runs of tests.rl.toy_program, left alone or killed."""
+"""Runs of tests.rl.toy_program, and what is left of them where they are killed."""
 
 import os
 import pathlib
+import re
+import shutil
+import signal
 import subprocess
 import sys
+from collections.abc import Container
 
 from tests.train.final_state import final_state
 
@@ -22,23 +26,30 @@ def _start(workdir: pathlib.Path, name: str) -> subprocess.Popen:
     )
 
 
-def whole(workdir: pathlib.Path, name: str) -> str:
-    """Runs to the end; what it said."""
-    process = _start(workdir, name)
-    _, said = process.communicate(timeout=300)
-    if process.returncode:
-        raise AssertionError(said)
-    return said
+def whole(
+    workdir: pathlib.Path,
+    name: str,
+    moments: Container[int] = (),
+    left: pathlib.Path | None = None,
+) -> str:
+    """Runs to the end; what it said.
 
-
-def killed_after(workdir: pathlib.Path, name: str, step: int) -> None:
-    """Runs until the figures of a step are out, and kills it."""
+    `left` becomes the folder as a kill would have left it when the figures of the last of the steps
+    `moments` were out: a copy of it, made while the program is stopped.
+    """
     process = _start(workdir, name)
+    said = []
     for line in process.stderr:
-        if line.split(" ")[:1] == [name if name == "ppo" else "rl"] and f" {step}/" in line:
-            process.kill()
-            break
-    process.communicate()
+        said.append(line)
+        figures = re.match(rf"{'ppo' if name == 'ppo' else 'rl'} (\d+)/", line)
+        if figures and int(figures[1]) in moments:
+            process.send_signal(signal.SIGSTOP)
+            shutil.rmtree(left, ignore_errors=True)
+            shutil.copytree(workdir, left)
+            process.send_signal(signal.SIGCONT)
+    if process.wait(timeout=300):
+        raise AssertionError("".join(said))
+    return "".join(said)
 
 
 def state_of(folder: pathlib.Path) -> dict[str, bytes]:
