@@ -154,8 +154,8 @@ def main(argv: list[str]) -> None:
             )
             engine.warm_up()
             say(about(trained, stage, WORKDIR.value, MODEL.value))
-            if length is not None:
-                say(f"texts have {length:,} tokens at most (--context)")
+            if length is not None and length < (most := trained.architecture.context):
+                say(f"texts have at most {length:,} of the model's {most:,} tokens (--context)")
             return Served(engine, tools)
 
         made = {_name(stage): functools.partial(make, stage, tools)}

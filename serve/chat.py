@@ -126,8 +126,8 @@ def main(argv: list[str]) -> None:
             trained = load_hf(MODEL.value, weights=PRECISION.value)
         say(about(trained, stage, WORKDIR.value, MODEL.value))
         length = context_length(trained, CONTEXT.value, MODEL.value is not None)
-        if length is not None:
-            say(f"conversations have {length:,} tokens at most (--context)")
+        if length is not None and length < (most := trained.architecture.context):
+            say(f"conversations have at most {length:,} of the model's {most:,} tokens (--context)")
         for tool in tools:
             say(tool.about)
         engine = Engine(

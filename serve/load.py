@@ -84,8 +84,7 @@ def _with_weights(found: Trained, mesh: Mesh, weights: str) -> Trained:
 def about(trained: Trained, stage: str, workdir: str | None, model: str | None = None) -> str:
     """What has been loaded, from a run or from the folder `model`, in a line for a person."""
     if model is not None:
-        size = trained.architecture
-        return f"{model}: {count(size):,} parameters, a context of {size.context:,} tokens"
+        return f"{model}: {count(trained.architecture):,} parameters"
     return f"{workdir}: the model of the stage {stage}, step {trained.step}"
 
 
