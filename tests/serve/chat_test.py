@@ -1,14 +1,11 @@
 """The terminal program, run as a person runs it: in processes of its own, some on a terminal."""
 
 import functools
-import os
 import pathlib
 import shutil
 import subprocess
 import sys
 import tempfile
-import unittest
-from unittest import mock
 
 import jax
 import numpy as np
@@ -31,14 +28,6 @@ CONTEXT = 4096
 def setUpModule():
     global RUN
     RUN = small_run.folder() / "run"
-    # What one of the programs has compiled the next need not compile again.
-    compiled = tempfile.TemporaryDirectory()
-    unittest.addModuleCleanup(compiled.cleanup)
-    cache = {"JAX_COMPILATION_CACHE_DIR": compiled.name} | dict.fromkeys(
-        ("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"),
-        "0",
-    )
-    unittest.enterModuleContext(mock.patch.dict(os.environ, cache))
 
 
 @functools.cache

@@ -141,7 +141,7 @@ class WholeRunTest(absltest.TestCase):
         workdir = self.folder / "killed"
         draw = random.Random(1)
         kills, seconds = 0, self.seconds
-        while kills < 10:  # in as many runs as it takes
+        while kills < 7:  # in as many runs as it takes
             if (workdir / "base" / "DONE").exists():
                 self.assertEqual(parameters_of(workdir), parameters_of(self.whole))
                 shutil.rmtree(workdir)
@@ -177,6 +177,8 @@ class WholeRunTest(absltest.TestCase):
                 self.assertEqual(process.returncode, 128 + signum)
                 self.assertRegex(rest, r"stopped by SIG\w+ after step \d+, which is saved")
                 self.assertNotIn("Traceback", rest)
+                if signum == signal.SIGINT:  # goes the same way from here
+                    continue
                 done = run(f"--config.data.source={self.text}", f"--workdir={workdir}")
                 self.assertEqual(done.returncode, 0, done.stderr)
                 self.assertIn("going on from the checkpoint of step", done.stderr)
