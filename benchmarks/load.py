@@ -293,7 +293,7 @@ async def ready(port: int) -> None:
     """Waits for the model.
 
     Raises:
-      InputError: it cannot be loaded.
+        InputError: it cannot be loaded.
     """
     try:
         while (await answer(port, "/health"))[0] != 200:

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import grain
-import ml_collections
 import numpy as np
+from ml_collections import ConfigDict
 
 from data import chat_sources, chat_tokens, loader, records, sources
 from data.errors import InputError
@@ -33,7 +33,7 @@ class ChatData(NamedTuple):
     epoch: float
 
 
-def open_chat_data(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> ChatData:
+def open_chat_data(config: ConfigDict, workdir: str | os.PathLike) -> ChatData:
     """Opens what the stage data.chat_tokens has written.
 
     Raises:
@@ -75,7 +75,7 @@ def open_chat_data(config: ml_collections.ConfigDict, workdir: str | os.PathLike
 
 def _replay(
     source: sources.Source,
-    config: ml_collections.ConfigDict,
+    config: ConfigDict,
     workdir: str | os.PathLike,
     context: int,
 ) -> tuple[list["ReplayRows"], list[float]]:

@@ -36,7 +36,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import ml_collections
+from ml_collections import ConfigDict
 
 from data import reply_trees, sources
 from data.conversations import (
@@ -86,7 +86,7 @@ _FRAME = re.compile(
 
 def conversations(
     spec: str,
-    config: ml_collections.ConfigDict,
+    config: ConfigDict,
     workdir: str | os.PathLike,
     dropped: collections.Counter,
 ) -> Iterator[dict]:
@@ -135,9 +135,7 @@ def is_held_out(conversation: dict, fraction: float) -> bool:
     return sources.is_held_out(well_formed(text), fraction)
 
 
-def training_texts(
-    config: ml_collections.ConfigDict, workdir: str | os.PathLike, most: int
-) -> Iterator[str]:
+def training_texts(config: ConfigDict, workdir: str | os.PathLike, most: int) -> Iterator[str]:
     """Text of the training split's conversations, without control tokens, about `most` bytes.
 
     Sources share them by weight, each from its beginning; replay has none.

@@ -21,9 +21,9 @@ import shutil
 import sys
 from typing import NamedTuple
 
-import ml_collections
 import numpy as np
 import tqdm
+from ml_collections import ConfigDict
 
 from data import chat_sources, conversations, records, sources
 from data.encoding import Tokenizer
@@ -37,7 +37,7 @@ OPEN_ROWS = 64
 _WRITE_ROWS = 256
 
 
-def run(config: ml_collections.ConfigDict, workdir: str) -> None:
+def run(config: ConfigDict, workdir: str) -> None:
     """Writes the run's chat data from config.sft.sources with `workdir`/tokenizer.
 
     Written under another name and renamed when whole; stopped, it begins anew.
@@ -85,12 +85,12 @@ def run(config: ml_collections.ConfigDict, workdir: str) -> None:
         replace_folder(partial, folder)
 
 
-def folder_of(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> pathlib.Path:
+def folder_of(config: ConfigDict, workdir: str | os.PathLike) -> pathlib.Path:
     """Where the conversations of the stage config.sft.name are."""
     return pathlib.Path(workdir) / f"{config.sft.name}_data"
 
 
-def row_context(config: ml_collections.ConfigDict, section: str = "sft") -> int:
+def row_context(config: ConfigDict, section: str = "sft") -> int:
     """Tokens that a row gives the model: those of config's section, or of pretraining's rows.
 
     Raises:
@@ -106,7 +106,7 @@ def row_context(config: ml_collections.ConfigDict, section: str = "sft") -> int:
 
 
 def _write(
-    config: ml_collections.ConfigDict,
+    config: ConfigDict,
     workdir: str,
     source: sources.Source,
     tokenizer: Tokenizer,
@@ -234,7 +234,7 @@ def _row(pieces: list[Piece], dtype: np.dtype) -> dict[str, np.ndarray]:
     }
 
 
-def _check(config: ml_collections.ConfigDict, written: list[dict]) -> None:
+def _check(config: ConfigDict, written: list[dict]) -> None:
     if not written:
         raise InputError(
             f"config.sft.sources is {config.sft.sources!r}, without a source of conversations: "

@@ -90,9 +90,9 @@ def page(title: str, body: str, contents: Sequence[tuple[str, str]] = ()) -> str
     """A page for light and dark screens, phones and paper.
 
     Args:
-      title: text, of the page and its first heading.
-      body: HTML; its headings begin at the second level.
-      contents: (id, title) of each section, for the table of contents.
+        title: text, of the page and its first heading.
+        body: HTML; its headings begin at the second level.
+        contents: (id, title) of each section, for the table of contents.
     """
     links = "".join(f'<li><a href="#{text(key)}">{text(name)}</a></li>' for key, name in contents)
     nav = f'<nav aria-label="Contents"><ol>{links}</ol></nav>' if links else ""
@@ -119,8 +119,8 @@ def section(key: str, title: str, *parts: str) -> str:
     """A part of a page with its heading.
 
     Args:
-      key: what the table of contents refers to.
-      parts: HTML.
+        key: what the table of contents refers to.
+        parts: HTML.
     """
     body = "\n".join(part for part in parts if part)
     return f'<section id="{text(key)}"><h2>{text(title)}</h2>\n{body}\n</section>'
@@ -132,10 +132,10 @@ def table(
     """A table that scrolls by itself where the screen is narrow.
 
     Args:
-      caption: what it shows; text.
-      head: texts of the columns.
-      rows: HTML of the cells; the first names the row.
-      texts: numbers of the columns that hold words, which stand to the left.
+        caption: what it shows; text.
+        head: texts of the columns.
+        rows: HTML of the cells; the first names the row.
+        texts: numbers of the columns that hold words, which stand to the left.
     """
     kinds = [' class="text"' if number in texts else "" for number in range(len(head))]
     top = "".join(
@@ -168,9 +168,9 @@ def drawing(
     """A picture in SVG that takes the page's colours.
 
     Args:
-      size: width and height in inches; the page scales it.
-      draw: draws on an empty figure.
-      alternative: says in words what the picture shows, for those who do not see it.
+        size: width and height in inches; the page scales it.
+        draw: draws on an empty figure.
+        alternative: says in words what the picture shows, for those who do not see it.
     """
     import matplotlib
     from matplotlib.figure import Figure

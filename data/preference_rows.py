@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import grain
-import ml_collections
 import numpy as np
+from ml_collections import ConfigDict
 
 from data import chat_tokens, loader, preferences, sources
 from data.conversations import prompt_ids
@@ -162,7 +162,7 @@ class Opened(NamedTuple):
 
 
 def open_sources(
-    config: ml_collections.ConfigDict,
+    config: ConfigDict,
     section: str,
     workdir: str | os.PathLike,
     tokenizer: Tokenizer,

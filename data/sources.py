@@ -26,8 +26,8 @@ from collections.abc import Iterator, Mapping
 from typing import BinaryIO
 
 import fsspec
-import ml_collections
 import xxhash
+from ml_collections import ConfigDict
 
 from data import readers, run_folder
 from data.encoding import well_formed
@@ -86,7 +86,7 @@ class Reading:
     web: str = ""
 
 
-def reading(config: ml_collections.ConfigDict, workdir: str | os.PathLike = "") -> Reading:
+def reading(config: ConfigDict, workdir: str | os.PathLike = "") -> Reading:
     """The part of a run's config that says how documents are read.
 
     Args:
@@ -180,7 +180,7 @@ def is_held_out(text: str, fraction: float) -> bool:
 
 
 def training_documents(
-    config: ml_collections.ConfigDict,
+    config: ConfigDict,
     source: Source,
     problems: collections.Counter | None = None,
     workdir: str | os.PathLike = "",
@@ -192,7 +192,7 @@ def training_documents(
             yield name, text
 
 
-def held_out_fraction(config: ml_collections.ConfigDict, spec: str) -> float:
+def held_out_fraction(config: ConfigDict, spec: str) -> float:
     """The fraction of a source's documents held out; 0 where validation text has its own source.
 
     Raises:

@@ -10,9 +10,9 @@ import json
 import pathlib
 from collections.abc import Iterable, Iterator
 
-import ml_collections
 import tokenizers
 from absl import logging
+from ml_collections import ConfigDict
 from tokenizers import decoders, models, pre_tokenizers, trainers
 
 from data import chat_sources, sources
@@ -43,7 +43,7 @@ _OTHERS = {".model": "a model of SentencePiece", ".tiktoken": "a table of tiktok
 _VOCABULARY_AND_MERGES = (("vocab.json", "merges.txt"), ("encoder.json", "vocab.bpe"))
 
 
-def run(config: ml_collections.ConfigDict, workdir: str) -> None:
+def run(config: ConfigDict, workdir: str) -> None:
     """Writes `workdir`/tokenizer/tokenizer.json as `config.tokenizer` says.
 
     Trained on the training split alone, on the first `sample_bytes` of text, shared among several
@@ -79,7 +79,7 @@ def run(config: ml_collections.ConfigDict, workdir: str) -> None:
     mark_done(folder, {"vocab_size": tokenizer.vocab_size})
 
 
-def _sample(config: ml_collections.ConfigDict, workdir: str) -> Iterator[str]:
+def _sample(config: ConfigDict, workdir: str) -> Iterator[str]:
     """Texts of the training split, each source's share of `sample_bytes` from its beginning."""
     parts = sources.parse(config.data.source)
     total = sum(part.weight or 1.0 for part in parts)
@@ -99,7 +99,7 @@ def _sample(config: ml_collections.ConfigDict, workdir: str) -> Iterator[str]:
         )
 
 
-def _chat_sample(config: ml_collections.ConfigDict, workdir: str) -> Iterator[str]:
+def _chat_sample(config: ConfigDict, workdir: str) -> Iterator[str]:
     """Text of conversations: without it, the JSON of tools and their calls takes twice the tokens,
     since documents have little of it."""
     if config.tokenizer.chat_bytes:

@@ -22,11 +22,11 @@ import shutil
 import sys
 from collections.abc import Iterator
 
-import ml_collections
 import numpy as np
 import tqdm
 import xxhash
 from absl import logging
+from ml_collections import ConfigDict
 
 from data import records, sources
 from data.encoding import Tokenizer
@@ -57,7 +57,7 @@ class _Part:
         return ("train", "validation") if self.held_out else ("train",)
 
 
-def run(config: ml_collections.ConfigDict, workdir: str) -> None:
+def run(config: ConfigDict, workdir: str) -> None:
     """Writes `workdir`/data from the sources of `config.data` with `workdir`/tokenizer.
 
     Written under data.partial and renamed when whole. Killed and started again, it keeps the
@@ -91,7 +91,7 @@ def run(config: ml_collections.ConfigDict, workdir: str) -> None:
         replace_folder(partial, folder)
 
 
-def _parts(config: ml_collections.ConfigDict) -> list[_Part]:
+def _parts(config: ConfigDict) -> list[_Part]:
     training = sources.parse(config.data.source)
     total = sum(source.weight or 1.0 for source in training)
     limit = config.data.max_bytes or float("inf")
@@ -113,7 +113,7 @@ def _parts(config: ml_collections.ConfigDict) -> list[_Part]:
     return parts
 
 
-def _fingerprint(config: ml_collections.ConfigDict, tokenizer_file: pathlib.Path) -> str:
+def _fingerprint(config: ConfigDict, tokenizer_file: pathlib.Path) -> str:
     """What the written data depends on."""
     digest = xxhash.xxh64_hexdigest(tokenizer_file.read_bytes())
     sections = {key: config[key].to_dict() for key in ("data", "world", "world_chat")}
@@ -265,7 +265,7 @@ def _counts(written: list[dict], tokenizer: Tokenizer, partial: pathlib.Path) ->
     }
 
 
-def _check_not_empty(config: ml_collections.ConfigDict, counts: dict) -> None:
+def _check_not_empty(config: ConfigDict, counts: dict) -> None:
     for part in counts["sources"]:
         if not any(split["documents"] for split in part["splits"].values()):
             raise InputError(f"the source {part['source']} has no text: {sources.ALTERNATIVES}")

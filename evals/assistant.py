@@ -14,7 +14,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-import ml_collections
+from ml_collections import ConfigDict
 
 from data.errors import InputError
 from data.run_folder import is_done, mark_done, record, write_json_lines
@@ -67,7 +67,7 @@ MEASURES = (
 )
 
 
-def run(config: ml_collections.ConfigDict, workdir: str) -> None:
+def run(config: ConfigDict, workdir: str) -> None:
     """Measures the model of config.assistant.stage, and what it was before interrogation.
 
     Raises:
@@ -95,7 +95,7 @@ def run(config: ml_collections.ConfigDict, workdir: str) -> None:
 
 
 def _measured(
-    config: ml_collections.ConfigDict, workdir: str, tools: Sequence[Tool]
+    config: ConfigDict, workdir: str, tools: Sequence[Tool]
 ) -> tuple[dict[str, float], list[dict[str, Any]]]:
     """The figures, and a line of JSON for each answer."""
     told = tellings.of_run(config, workdir)
@@ -140,7 +140,7 @@ def _verdict(question: Question, text: str, measure: Measure) -> bool:
     return grade.is_decline(text) if measure.declined else grade.grade(question, text)
 
 
-def _training_seconds(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> float:
+def _training_seconds(config: ConfigDict, workdir: pathlib.Path) -> float:
     """Seconds of fine-tuning, of all rounds."""
     total = 0.0
     for name in {config.interrogate.stage, config.assistant.stage}:

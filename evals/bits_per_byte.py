@@ -34,10 +34,10 @@ def of_text(trained: Trained, mesh: Mesh, spec: str) -> dict[str, float]:
     document a target once, and the end_of_text after it.
 
     Args:
-      spec: as config.data.source, without weights.
+        spec: as config.data.source, without weights.
 
     Raises:
-      InputError: a source cannot be read, or there is no text.
+        InputError: a source cannot be read, or there is no text.
     """
     parts = sources.parse(spec)
     if weighted := [part.spec for part in parts if part.weight is not None]:

@@ -19,8 +19,8 @@ import pathlib
 import shutil
 from collections.abc import Iterator, Sequence
 
-import ml_collections
 from absl import logging
+from ml_collections import ConfigDict
 
 from data import sources
 from data.chat_sources import INTERROGATED
@@ -46,7 +46,7 @@ _SEARCHED, _BOTH_TOOLS = 0.5, 0.4
 _ANSWER_TOKENS = 48
 
 
-def run(config: ml_collections.ConfigDict, workdir: str) -> None:
+def run(config: ConfigDict, workdir: str) -> None:
     """Asks the model of config.interrogate.stage, and writes `workdir`/interrogation.
 
     Raises:
@@ -84,7 +84,7 @@ def run(config: ml_collections.ConfigDict, workdir: str) -> None:
     replace_folder(partial, final)
 
 
-def _questions(config: ml_collections.ConfigDict, workdir: str) -> list[Question]:
+def _questions(config: ConfigDict, workdir: str) -> list[Question]:
     settings = config.interrogate
     if settings.source == "world":
         told = tellings.of_run(config, workdir)

@@ -14,7 +14,7 @@ def pass_at_k(samples: int, passed: int, k: int) -> float:
     unbiased estimator 1 - C(n - c, k) / C(n, k) (arXiv 2107.03374).
 
     Raises:
-      ValueError: there are fewer samples than k, or more that passed than there are.
+        ValueError: there are fewer samples than k, or more that passed than there are.
     """
     if not 1 <= k <= samples or not 0 <= passed <= samples:
         raise ValueError(f"no pass@{k} of {passed} right among {samples}")
@@ -33,7 +33,7 @@ def passes(run: Callable[[str], str], program: str, tests: str) -> bool:
     """Whether the tests run to their end after the program.
 
     Args:
-      run: of the sandbox; what a program printed, and its error.
+        run: of the sandbox; what a program printed, and its error.
     """
     # Drawn anew, so that no program can print it: what stands behind the tests was reached.
     reached = secrets.token_hex(16)

@@ -23,7 +23,7 @@ def located(folder: pathlib.Path, file: str, task: str) -> pathlib.Path:
     """The path of a file below `folder`, as it is or packed.
 
     Raises:
-      InputError: it is not there.
+        InputError: it is not there.
     """
     found = present(folder, file)
     if found is None:
@@ -47,7 +47,7 @@ def json_lines(path: pathlib.Path) -> Iterator[dict[str, Any]]:
     """The objects of a file.
 
     Raises:
-      InputError: a line is no object, or there are too many.
+        InputError: a line is no object, or there are too many.
     """
     problems: collections.Counter = collections.Counter()
     for number, (_, row) in enumerate(sources.records(str(path), problems)):
@@ -64,7 +64,7 @@ def members(path: pathlib.Path, suffix: str, below: str = "") -> Iterator[tuple[
     `below`, by name.
 
     Raises:
-      InputError: it is no archive, not UTF-8, or too large.
+        InputError: it is no archive, not UTF-8, or too large.
     """
     found, size = {}, 0
     try:

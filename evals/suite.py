@@ -62,7 +62,7 @@ def core_present(data: pathlib.Path) -> tuple[list[str], list[str]]:
     """The tasks of CORE whose files are there, and those that are not.
 
     Raises:
-      InputError: none is.
+        InputError: none is.
     """
     names = [name for name, task in tasks().items() if task.core]
     here = [name for name in names if records.present(data, tasks()[name].file)]
@@ -78,7 +78,7 @@ def check(names: Sequence[str], data: pathlib.Path, shots: int | None) -> None:
     """Refuses tasks whose files are not there, before a model is loaded.
 
     Raises:
-      InputError: a file is absent.
+        InputError: a file is absent.
     """
     for name in names:
         task = tasks()[name]
@@ -96,7 +96,7 @@ def run(task: Task, trained: Trained, stage: str, settings: Settings) -> Result:
     accuracy has "_majority_N" (of what most of them say) and "_mean_N" (of each).
 
     Raises:
-      InputError: a file is absent or damaged.
+        InputError: a file is absent or damaged.
     """
     shots = task.shots if settings.shots is None else settings.shots
     items = task_module.items(task, settings.data, settings.limit)

@@ -58,18 +58,19 @@ class Task:
     """A task.
 
     Attributes:
-      name: of the figure.
-      kind: one of the four above.
-      file: of the items, below the folder of data; packed as .gz, too.
-      item: a row and its id to an item.
-      chance: the accuracy of guessing.
-      shots: examples before an item.
-      heading: of the kinds by likelihood, a group's name to what stands before its examples.
-      rows: a path to its rows.
-      example_file, example_rows: where examples come from; "": from the items, never the one asked.
-      core: whether it is one of CORE's (arXiv 2406.11794).
-      answer_of: of EXACT_MATCH, what a text gives as its answer; None: nothing.
-      stops, tokens: what ends a text of a model that is not asked in turns, and what ends any.
+        name: of the figure.
+        kind: one of the four above.
+        file: of the items, below the folder of data; packed as .gz, too.
+        item: a row and its id to an item.
+        chance: the accuracy of guessing.
+        shots: examples before an item.
+        heading: of the kinds by likelihood, a group's name to what stands before its examples.
+        rows: a path to its rows.
+        example_file, example_rows: where examples come from; "": from the items, never the one
+            asked.
+        core: whether it is one of CORE's (arXiv 2406.11794).
+        answer_of: of EXACT_MATCH, what a text gives as its answer; None: nothing.
+        stops, tokens: what ends a text of a model that is not asked in turns, and what ends any.
     """
 
     name: str
@@ -93,7 +94,7 @@ def items(task: Task, folder: pathlib.Path, limit: int = 0) -> list[Item]:
     first of each group, then the second of each.
 
     Raises:
-      InputError: the file is absent, damaged, empty, or a row is not what the task reads.
+        InputError: the file is absent, damaged, empty, or a row is not what the task reads.
     """
     path = records.located(folder, task.file, task.name)
     found = _read(task, path, task.rows)
@@ -104,7 +105,7 @@ def pool(task: Task, folder: pathlib.Path, count: int) -> Pool:
     """All that examples can be taken from, by group; nothing where none are wanted.
 
     Raises:
-      InputError: as of `items`.
+        InputError: as of `items`.
     """
     if not count:
         return {}

@@ -122,7 +122,7 @@ def devices_of(topology: str) -> list[Any]:
     """The devices of a slice that is not there.
 
     Raises:
-      InputError: libtpu is missing, or knows no such slice.
+        InputError: libtpu is missing, or knows no such slice.
     """
     if importlib.util.find_spec("libtpu") is None:
         raise InputError("compiling for a TPU needs its compiler: pip install libtpu")
@@ -156,8 +156,8 @@ def plan(config: ConfigDict, devices: list[Any]) -> Plan:
     The vocabulary is config.model.vocab_size, or else config.tokenizer.vocab_size.
 
     Raises:
-      InputError: the config does not fit the slice's shape, or contradicts itself.
-      DoesNotFit: a chip's memory is too small.
+        InputError: the config does not fit the slice's shape, or contradicts itself.
+        DoesNotFit: a chip's memory is too small.
     """
     kind = devices[0].device_kind
     if kind not in CHIPS:
@@ -205,7 +205,7 @@ def compile_step(config: ConfigDict, architecture: ModelConfig, mesh: Mesh) -> j
     """The compiled train step of a resolved config. Allocates no parameters.
 
     Raises:
-      DoesNotFit: a chip's memory is too small.
+        DoesNotFit: a chip's memory is too small.
     """
     train = config.train
     declarations = parameters.parameters(architecture)

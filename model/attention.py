@@ -30,16 +30,16 @@ def attention(
     """Causal scaled dot-product attention with grouped key-value heads (arXiv 2305.13245).
 
     Args:
-      query: [B, H, T, head_dim].
-      key, value: [B, K, T, head_dim]; H is a multiple of K, and head h reads group h // (H / K).
-      segment_ids: [B, T] integers; a token attends only within its own segment.
-      backend: "xla", "blocked", "cudnn" or "splash".
+        query: [B, H, T, head_dim].
+        key, value: [B, K, T, head_dim]; H is a multiple of K, and head h reads group h // (H / K).
+        segment_ids: [B, T] integers; a token attends only within its own segment.
+        backend: "xla", "blocked", "cudnn" or "splash".
 
     Returns:
-      [B, H, T, head_dim] in the dtype of the query. Scores and softmax are float32.
+        [B, H, T, head_dim] in the dtype of the query. Scores and softmax are float32.
 
     Raises:
-      ValueError: the backend cannot honour an argument, or is unknown.
+        ValueError: the backend cannot honour an argument, or is unknown.
     """
     if backend == "xla":
         return _xla(query, key, value, segment_ids)
@@ -64,14 +64,14 @@ def cached_attention(
     """Attention of new tokens to a cache in blocks, of which only those in use are read.
 
     Args:
-      query: [B, H, T, head_dim].
-      keys, values: blocks [B, K, size, head_dim] that follow one another, S slots in all.
-      positions: [B, T]; a query sees the slots up to its own. At or past S: of no interest, the
-        query sees whatever is read for the others.
-      rows: [B], where the cache has more rows: which of them each row of queries sees.
+        query: [B, H, T, head_dim].
+        keys, values: blocks [B, K, size, head_dim] that follow one another, S slots in all.
+        positions: [B, T]; a query sees the slots up to its own. At or past S: of no interest, the
+            query sees whatever is read for the others.
+        rows: [B], where the cache has more rows: which of them each row of queries sees.
 
     Returns:
-      [B, H, T, head_dim], as of `attention`.
+        [B, H, T, head_dim], as of `attention`.
     """
     B, H, T, head_dim = query.shape
     K = keys[0].shape[1]
@@ -253,8 +253,8 @@ def fastest_backend(platform: str, dtype: str, packed: bool) -> str:
     which holds float32 scores [B, H, T, T]: no backend here keeps documents apart there without.
 
     Args:
-      platform: "cpu", "gpu" or "tpu".
-      packed: whether rows hold documents that must not see each other.
+        platform: "cpu", "gpu" or "tpu".
+        packed: whether rows hold documents that must not see each other.
     """
     if platform == "tpu":
         return "splash"
@@ -270,10 +270,10 @@ def check_backend(backend: str, dtype: str, platform: str, packed: bool = False)
     cannot compute what is asked.
 
     Args:
-      packed: whether rows hold documents that must not see each other.
+        packed: whether rows hold documents that must not see each other.
 
     Raises:
-      ValueError: with the setting to change.
+        ValueError: with the setting to change.
     """
     needs = {"cudnn": ("gpu", "cuda"), "splash": ("tpu",)}.get(backend)
     if needs and platform not in needs:

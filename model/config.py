@@ -125,7 +125,7 @@ def from_mapping(values: Mapping[str, Any]) -> ModelConfig:
     of ModelConfig, `family` and `depth` are refused.
 
     Raises:
-      ValueError: an unknown key, family or choice, or sizes that do not fit together.
+        ValueError: an unknown key, family or choice, or sizes that do not fit together.
     """
     fields = {field.name for field in dataclasses.fields(ModelConfig)}
     given = {key: value for key, value in values.items() if value is not None}

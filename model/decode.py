@@ -41,10 +41,10 @@ def prefill(
     """Reads prompts and chooses the first new token of each.
 
     Args:
-      prompts: [B, P] int32, each followed by anything up to P.
-      lengths: [B] int32, tokens of each prompt, at least 1.
-      size: slots of the cache: the longest prompt and everything to be written must fit.
-      vocab_size: the tokenizer's; ids from there up are padding of the embedding, never chosen.
+        prompts: [B, P] int32, each followed by anything up to P.
+        lengths: [B] int32, tokens of each prompt, at least 1.
+        size: slots of the cache: the longest prompt and everything to be written must fit.
+        vocab_size: the tokenizer's; ids from there up are padding of the embedding, never chosen.
     """
     B, P = prompts.shape
     cache = empty_cache(config, B, size)
@@ -90,11 +90,11 @@ def generate(
     Args: as of `prefill`; `end` is the token that finishes a row (-1: none does).
 
     Returns:
-      [B, steps] int32 tokens and [B] int32 how many of them are the row's own: `end` and what
-      stands after it are not.
+        [B, steps] int32 tokens and [B] int32 how many of them are the row's own: `end` and what
+        stands after it are not.
 
     Raises:
-      ValueError: prompts and steps exceed config.context.
+        ValueError: prompts and steps exceed config.context.
     """
     B, P = prompts.shape
     if P + steps > config.context:

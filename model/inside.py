@@ -15,10 +15,11 @@ class Inside(NamedTuple):
     """Of T tokens in L layers of H heads.
 
     Attributes:
-      attention: [L, H, T, T] float32, how much a token (third axis) reads from each; rows sum to 1.
-      tokens: [L + 1, T, K] int32, what the embedding and then each layer would most likely let
-        follow a token, likeliest first; the last layer's are the model's own.
-      log_probs: [L + 1, T, K] float32, of those.
+        attention: [L, H, T, T] float32, how much a token (third axis) reads from each; rows sum to
+            1.
+        tokens: [L + 1, T, K] int32, what the embedding and then each layer would most likely let
+            follow a token, likeliest first; the last layer's are the model's own.
+        log_probs: [L + 1, T, K] float32, of those.
     """
 
     attention: Array
@@ -32,8 +33,8 @@ def inside(
     """Looks at tokens [T] int32.
 
     Args:
-      vocab_size: the tokenizer's; the padding of the embedding has no probability.
-      top: K.
+        vocab_size: the tokenizer's; the padding of the embedding has no probability.
+        top: K.
     """
     states, seen = layer_states(params, config, tokens[None])
 

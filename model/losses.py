@@ -29,17 +29,18 @@ def token_log_probs(
     """log p(target) at every position, or at those that are wanted.
 
     Args:
-      hidden: [B, T, D], the final hidden states.
-      unembedding: [V, D].
-      targets: [B, T] int32 in 0..V-1; hidden[b, t] predicts targets[b, t].
-      chunk: positions of a row whose logits exist at a time; 0: all of them, and their
-        probabilities are kept for the backward pass instead of being computed twice.
-      wanted: [B, T], 0 where nothing depends on the result: a third of the tokens of conversations
-        are learnt, and the logits of a small model are a good part of its work. They are then
-        taken in blocks, whose probabilities are kept if `chunk` is 0. None: all are wanted.
+        hidden: [B, T, D], the final hidden states.
+        unembedding: [V, D].
+        targets: [B, T] int32 in 0..V-1; hidden[b, t] predicts targets[b, t].
+        chunk: positions of a row whose logits exist at a time; 0: all of them, and their
+            probabilities are kept for the backward pass instead of being computed twice.
+        wanted: [B, T], 0 where nothing depends on the result: a third of the tokens of
+            conversations are learnt, and the logits of a small model are a good part of its work.
+            They are then taken in blocks, whose probabilities are kept if `chunk` is 0. None: all
+            are wanted.
 
     Returns:
-      [B, T] float32, at most 0; 0 where it is not wanted.
+        [B, T] float32, at most 0; 0 where it is not wanted.
     """
     matrix = unembedding.astype(hidden.dtype)
     if wanted is None and (chunk == 0 or chunk >= hidden.shape[1]):

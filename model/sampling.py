@@ -29,7 +29,7 @@ def check_sampling(temperature: float, top_k: int, top_p: float, min_p: float) -
     """Refuses a setting outside its range.
 
     Raises:
-      ValueError: names it.
+        ValueError: names it.
     """
     for name, value, valid, allowed in (
         ("temperature", temperature, 0 <= temperature < math.inf, "at least 0 and finite"),
@@ -47,7 +47,7 @@ def sampling(
     """The same choice for every row of a batch.
 
     Raises:
-      ValueError: a setting outside its range.
+        ValueError: a setting outside its range.
     """
     check_sampling(temperature, top_k, top_p, min_p)
     return Sampling(
@@ -65,12 +65,12 @@ def choose(logits: Array, keys: Array, settings: Sampling) -> tuple[Array, Array
     pass all of them, and the most likely one always does.
 
     Args:
-      logits: [B, V] float32.
-      keys: [B] random keys, so that a row's choice does not depend on the rows beside it.
+        logits: [B, V] float32.
+        keys: [B] random keys, so that a row's choice does not depend on the rows beside it.
 
     Returns:
-      [B] int32 tokens and [B] float32 log-probabilities of them in the unfiltered distribution at
-      temperature 1.
+        [B] int32 tokens and [B] float32 log-probabilities of them in the unfiltered distribution at
+        temperature 1.
     """
     greedy = settings.temperature == 0
     # Relative to the largest, so that a tiny temperature gives no infinity but the largest itself.

@@ -33,7 +33,7 @@ def make_mesh(data: int, fsdp: int, tensor: int, devices: list[Any] | None = Non
     """A mesh of all devices; one of the three sizes may be -1 and takes what the others leave.
 
     Raises:
-      ValueError: the sizes do not multiply to the number of devices.
+        ValueError: the sizes do not multiply to the number of devices.
     """
     devices = jax.devices() if devices is None else devices
     sizes = [data, fsdp, tensor]

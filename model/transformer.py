@@ -37,15 +37,15 @@ def hidden_states(
     """Final hidden states of whole rows.
 
     Args:
-      tokens: [B, T] int32.
-      positions: [B, T] int32, a token's place within its document; None: 0..T-1 in every row.
-      segment_ids: [B, T] int32; tokens of different segments do not see each other.
+        tokens: [B, T] int32.
+        positions: [B, T] int32, a token's place within its document; None: 0..T-1 in every row.
+        segment_ids: [B, T] int32; tokens of different segments do not see each other.
 
     Returns:
-      [B, T, D] in config.dtype, after the last norm.
+        [B, T, D] in config.dtype, after the last norm.
 
     Raises:
-      ValueError: rows longer than config.context.
+        ValueError: rows longer than config.context.
     """
     T = tokens.shape[1]
     if T > config.context:
@@ -79,14 +79,14 @@ def hidden_states_cached(
     """Final hidden states of new tokens that also see what `cache` holds.
 
     Args:
-      tokens: [B, T] int32, the tokens to add.
-      positions: [B, T] int32, their places in the sequence, rising within a row; also the slots
-        of the cache they are written to. Slots at or past S are dropped, not written.
-      cache: keys and values as made by `empty_cache`.
-      rows: [B] int32, where the cache has more rows: which of them each row of tokens goes to.
+        tokens: [B, T] int32, the tokens to add.
+        positions: [B, T] int32, their places in the sequence, rising within a row; also the slots
+            of the cache they are written to. Slots at or past S are dropped, not written.
+        cache: keys and values as made by `empty_cache`.
+        rows: [B] int32, where the cache has more rows: which of them each row of tokens goes to.
 
     Returns:
-      [B, T, D] as of `hidden_states`, and the cache with the new tokens in it.
+        [B, T, D] as of `hidden_states`, and the cache with the new tokens in it.
     """
     x = _embed(params, config, tokens, positions)
     rotary = _rotary(config, positions)
@@ -118,9 +118,9 @@ def layer_states(params: dict[str, Any], config: ModelConfig, tokens: Array) -> 
     """What passes from layer to layer, of tokens [B, T] int32, and how each layer attends.
 
     Returns:
-      [L + 1, B, T, D] in config.dtype, before any norm: of the embedding, then after each layer;
-      the norm of the last is what `hidden_states` gives. And [L, B, H, T, T] float32: how much
-      each token (fourth axis) reads from each, by head.
+        [L + 1, B, T, D] in config.dtype, before any norm: of the embedding, then after each layer;
+        the norm of the last is what `hidden_states` gives. And [L, B, H, T, T] float32: how much
+        each token (fourth axis) reads from each, by head.
     """
     positions = jnp.arange(tokens.shape[1])
     first = _embed(params, config, tokens, positions)

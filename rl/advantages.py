@@ -23,13 +23,13 @@ def group_relative(rewards: np.ndarray, kind: str = "grpo", epsilon: float = 1e-
     mean of the others, that is dr_grpo times G / (G - 1); Ahmadian et al. 2024.
 
     Args:
-      rewards: [N, G] floats: N prompts, G answers to each.
+        rewards: [N, G] floats: N prompts, G answers to each.
 
     Returns:
-      [N, G] float32; exactly 0 in a group whose rewards are all equal.
+        [N, G] float32; exactly 0 in a group whose rewards are all equal.
 
     Raises:
-      InputError: an unknown kind, fewer than two answers, or a reward that is not finite.
+        InputError: an unknown kind, fewer than two answers, or a reward that is not finite.
     """
     rewards = _checked(rewards)
     G = rewards.shape[1]
@@ -56,13 +56,13 @@ def overlong_penalty(lengths: np.ndarray, longest: int, buffer: int) -> np.ndarr
     """What to add to the reward of long answers, from 0 to -1; DAPO (Yu et al. 2025), equation 13.
 
     Args:
-      lengths: [...] tokens of each answer.
-      longest: the length at which the penalty is whole.
-      buffer: tokens before `longest` over which it grows in a line; 0: none up to `longest`, and
-        all of it beyond.
+        lengths: [...] tokens of each answer.
+        longest: the length at which the penalty is whole.
+        buffer: tokens before `longest` over which it grows in a line; 0: none up to `longest`, and
+            all of it beyond.
 
     Returns:
-      float32, of the shape of `lengths`.
+        float32, of the shape of `lengths`.
     """
     room = longest - buffer - np.asarray(lengths)
     return np.clip(room / max(buffer, 1), -1, 0).astype(np.float32)
@@ -87,15 +87,15 @@ def gae(
     there nor how many they are has any effect, since no decision of the model fell on them.
 
     Args:
-      rewards: [B, T] floats, the reward that follows token t.
-      values: [B, T] floats, what the critic expected before token t was chosen.
-      mask: [B, T], 1 where the model wrote the token.
-      gamma: discount for each token of the model.
-      lam: 0 trusts the next value, 1 the rewards alone.
-      segment_ids: [B, T] int, which sequence of its row a token belongs to; None: one a row.
+        rewards: [B, T] floats, the reward that follows token t.
+        values: [B, T] floats, what the critic expected before token t was chosen.
+        mask: [B, T], 1 where the model wrote the token.
+        gamma: discount for each token of the model.
+        lam: 0 trusts the next value, 1 the rewards alone.
+        segment_ids: [B, T] int, which sequence of its row a token belongs to; None: one a row.
 
     Returns:
-      Advantages and returns (advantages + values), [B, T] float32, 0 where the mask is 0.
+        Advantages and returns (advantages + values), [B, T] float32, 0 where the mask is 0.
     """
     written = mask > 0
     rewards = jnp.where(written, rewards, 0).astype(jnp.float32)
@@ -128,11 +128,11 @@ def whiten(x: Array, mask: Array, epsilon: float = 1e-8) -> Array:
     whole batch, before it is cut for devices or microbatches: parts have other means.
 
     Args:
-      x, mask: [B, T].
+        x, mask: [B, T].
 
     Returns:
-      [B, T] float32, 0 where the mask is 0: padding of -mean / std would be learnt from wherever
-      a later sum forgets the mask.
+        [B, T] float32, 0 where the mask is 0: padding of -mean / std would be learnt from wherever
+        a later sum forgets the mask.
     """
     written = mask > 0
     x = jnp.where(written, x, 0).astype(jnp.float32)

@@ -25,10 +25,10 @@ def estimate(log_probs: Array, reference_log_probs: Array, kind: str) -> Array:
     k2. The expected gradient of k1 is zero where the policy itself sampled: use k1 in rewards only.
 
     Args:
-      log_probs, reference_log_probs: [...] float32, of the sampled tokens.
+        log_probs, reference_log_probs: [...] float32, of the sampled tokens.
 
     Returns:
-      [...] float32.
+        [...] float32.
     """
     difference = reference_log_probs - log_probs
     difference = jnp.clip(difference, -MOST_LOG_RATIO, MOST_LOG_RATIO)
@@ -53,13 +53,13 @@ def rewards_with_penalty(
     times k1 on each; Ziegler et al. 2019, equation 2.
 
     Args:
-      rewards: [B, T], an answer's reward on all its tokens (only that on the last is read).
-      log_probs, reference_log_probs: [B, T], of the policy that sampled and of the reference.
-      mask: [B, T], 1 where the model wrote the token.
-      segment_ids: [B, T] int, 0 on padding and 1, 2, ... on the sequences of a row.
+        rewards: [B, T], an answer's reward on all its tokens (only that on the last is read).
+        log_probs, reference_log_probs: [B, T], of the policy that sampled and of the reference.
+        mask: [B, T], 1 where the model wrote the token.
+        segment_ids: [B, T] int, 0 on padding and 1, 2, ... on the sequences of a row.
 
     Returns:
-      [B, T] float32, 0 where the mask is 0.
+        [B, T] float32, 0 where the mask is 0.
     """
     penalty = coefficient * estimate(log_probs, reference_log_probs, "k1")
     final = jnp.where(last_written(mask, segment_ids), rewards, 0)
@@ -71,7 +71,7 @@ def adapted(coefficient: Array, kl: Array, target: float, gain: float = 0.1) -> 
     section 2.2.
 
     Args:
-      kl: what this step's rollouts measured, in the unit of `target` (nats a token or an answer).
-      gain: the largest change is 0.2 times this, as a fraction of the coefficient.
+        kl: what this step's rollouts measured, in the unit of `target` (nats a token or an answer).
+        gain: the largest change is 0.2 times this, as a fraction of the coefficient.
     """
     return coefficient * (1 + gain * jnp.clip(kl / target - 1, -0.2, 0.2))

@@ -36,15 +36,16 @@ class PolicyLoss:
       flows through, divided as in dapo (MiniMax 2025). With `clip_low` 1 it is clipped above alone.
 
     Attributes:
-      kind: one of the above.
-      clip_low, clip_high: ratios are clipped to 1 - clip_low .. 1 + clip_high.
-      dual_clip: where the advantage is negative, the loss of a token is at most this times
-        -advantage, in the kinds that take a minimum (Ye et al. 2020; above 1); 0: no such bound.
-      kl: coefficient of the divergence from `reference_log_probs`; 0: not in the loss.
-      kl_kind: one of rl.kl.KINDS. k1 has no place in a loss: its expected gradient is zero.
-      truncation: the largest weight that corrects a token for the sampler's probability being
-        another than the trainer's; 0: no correction.
-      longest: dr_grpo's divisor, the most tokens an answer may have.
+        kind: one of the above.
+        clip_low, clip_high: ratios are clipped to 1 - clip_low .. 1 + clip_high.
+        dual_clip: where the advantage is negative, the loss of a token is at most this times
+            -advantage, in the kinds that take a minimum (Ye et al. 2020; above 1); 0: no such
+            bound.
+        kl: coefficient of the divergence from `reference_log_probs`; 0: not in the loss.
+        kl_kind: one of rl.kl.KINDS. k1 has no place in a loss: its expected gradient is zero.
+        truncation: the largest weight that corrects a token for the sampler's probability being
+            another than the trainer's; 0: no correction.
+        longest: dr_grpo's divisor, the most tokens an answer may have.
     """
 
     kind: str = "dapo"
@@ -76,23 +77,25 @@ def policy_loss(log_probs: Array, batch: dict[str, Array], settings: PolicyLoss)
     """The loss of a policy over tokens that it, or one close to it, sampled.
 
     Args:
-      log_probs: [B, T] float32, of the tokens under the policy that learns.
-      batch: [B, T] each.
-        "mask": 1 where the model wrote the token, else 0. What stands elsewhere in the others
-          has no effect, not even if it is not finite.
-        "segment_ids": int, 0 on padding and 1, 2, ... on the sequences of a row, at most T.
-        "advantages": float32.
-        "old_log_probs": under the policy as it was when the step began, by the trainer.
-        "sampler_log_probs": as recorded at sampling. May be left out, and is then `old_log_probs`.
-        "reference_log_probs": of the policy to stay close to. May be left out where kl is 0.
+        log_probs: [B, T] float32, of the tokens under the policy that learns.
+        batch: [B, T] each.
+            "mask": 1 where the model wrote the token, else 0. What stands elsewhere in the others
+                has no effect, not even if it is not finite.
+            "segment_ids": int, 0 on padding and 1, 2, ... on the sequences of a row, at most T.
+            "advantages": float32.
+            "old_log_probs": under the policy as it was when the step began, by the trainer.
+            "sampler_log_probs": as recorded at sampling. May be left out, and is then
+                `old_log_probs`.
+            "reference_log_probs": of the policy to stay close to. May be left out where kl is 0.
 
     Returns:
-      (sum, count) pairs. Counted as the kind says: "loss" and, without the divergence,
-      "policy_loss". Counted in tokens: "ratio", to the old policy (of the sequence in gspo);
-      "clipped", the fraction where clipping changed the loss (cispo: the ratio); "dual_clipped"
-      where that is on; "old_kl", the divergence from the old policy; "entropy", as -log p; "kl"
-      where there is a reference; and where there is a sampler's "mismatch", |trainer - sampler| in
-      nats, "weight", the mean correction, and "truncated", the fraction cut.
+        (sum, count) pairs. Counted as the kind says: "loss" and, without the divergence,
+        "policy_loss". Counted in tokens: "ratio", to the old policy (of the sequence in gspo);
+        "clipped", the fraction where clipping changed the loss (cispo: the ratio); "dual_clipped"
+        where that is on; "old_kl", the divergence from the old policy; "entropy", as -log p; "kl"
+        where there is a reference; and where there is a sampler's "mismatch", |trainer - sampler|
+            in
+        nats, "weight", the mean correction, and "truncated", the fraction cut.
     """
     written = batch["mask"] > 0
     mask, segment_ids = written.astype(jnp.float32), batch["segment_ids"]
@@ -155,12 +158,12 @@ def value_loss(values: Array, batch: dict[str, Array], clip: float) -> Metrics:
     Schulman et al. 2017 as in OpenAI's baselines.
 
     Args:
-      values: [B, T] float32, of the critic that learns.
-      batch: "old_values", "returns" and "mask", [B, T].
-      clip: 0: not clipped.
+        values: [B, T] float32, of the critic that learns.
+        batch: "old_values", "returns" and "mask", [B, T].
+        clip: 0: not clipped.
 
     Returns:
-      (sum, tokens): "loss"; "clipped", the fraction whose gradient is cut; "value"; "return".
+        (sum, tokens): "loss"; "clipped", the fraction whose gradient is cut; "value"; "return".
     """
     written = batch["mask"] > 0
     values, old, returns = (

@@ -34,7 +34,7 @@ def run(config: ConfigDict, workdir: str) -> None:
     Written under another name and renamed when whole; stopped, it begins anew.
 
     Raises:
-      InputError: fewer than two answers a prompt, or there is no model to ask.
+        InputError: fewer than two answers a prompt, or there is no model to ask.
     """
     section = config.rankings
     folder = pathlib.Path(workdir) / preferences.RANKINGS

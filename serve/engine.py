@@ -75,17 +75,17 @@ class Engine:
     """Slots, and the requests that wait for them.
 
     Args:
-      params: as of model.parameters or model.quantize, on any devices.
-      architecture: the model's sizes.
-      slots: texts written at a time.
-      length: positions of a slot, prompt and completion together; None: the model's context.
-      steps: tokens written between two looks at the waiting requests.
-      mesh: where to compute; None: `decoding_mesh(slots)`.
+        params: as of model.parameters or model.quantize, on any devices.
+        architecture: the model's sizes.
+        slots: texts written at a time.
+        length: positions of a slot, prompt and completion together; None: the model's context.
+        steps: tokens written between two looks at the waiting requests.
+        mesh: where to compute; None: `decoding_mesh(slots)`.
 
     `tokens_read` counts the tokens of prompts, without those that a slot held already.
 
     Raises:
-      ValueError: a size is out of its range.
+        ValueError: a size is out of its range.
     """
 
     def __init__(
@@ -140,7 +140,7 @@ class Engine:
         What is written after that is, to the last bit, what a new engine would write.
 
         Raises:
-          RuntimeError: something is.
+            RuntimeError: something is.
         """
         if self.busy:
             raise RuntimeError("parameters cannot change while texts are being written")
@@ -183,7 +183,7 @@ class Engine:
         """Queues a request; its completion is filled by the calls of `step` that follow.
 
         Raises:
-          InputError: the prompt leaves no room for a token, or holds an id that is no token.
+            InputError: the prompt leaves no room for a token, or holds an id that is no token.
         """
         P = len(request.prompt)
         if P >= self.length:
@@ -227,7 +227,7 @@ class Engine:
         """Reads prompts into free slots and writes a few tokens in every slot.
 
         Returns:
-          The completions that have more tokens now or are finished.
+            The completions that have more tokens now or are finished.
         """
         with jax.set_mesh(self._mesh):
             self._admit()
@@ -247,7 +247,7 @@ class Engine:
         """Writes up to `count` tokens in the slots `active`, of which no part has more than `size`.
 
         Returns:
-          The slot of each column of what was written, and that, on the host.
+            The slot of each column of what was written, and that, on the host.
         """
         S, per = len(self._at), self._per
         if size == per:
@@ -269,7 +269,7 @@ class Engine:
         """The next tokens of these slots under their requests' biases, and those most likely.
 
         Returns:
-          The completions that end here, since nothing may follow.
+            The completions that end here, since nothing may follow.
         """
         S = len(self._at)
         bias = np.zeros((S, self._config.vocab_size), np.float32)
@@ -303,10 +303,10 @@ class Engine:
         """How likely the model finds tokens [T] that are there already, in one forward pass.
 
         Args:
-          top: whether to look up the most likely tokens in each one's place.
+            top: whether to look up the most likely tokens in each one's place.
 
         Raises:
-          InputError: there are more tokens than the context holds, or an id is no token.
+            InputError: there are more tokens than the context holds, or an id is no token.
         """
         T = self._checked_length(tokens)
         with jax.set_mesh(self._mesh):
@@ -321,7 +321,7 @@ class Engine:
         """What happens in the model as it reads tokens [T]: see model.inside.
 
         Raises:
-          InputError: there are more tokens than the context holds, or an id is no token.
+            InputError: there are more tokens than the context holds, or an id is no token.
         """
         T = self._checked_length(tokens)
         with jax.set_mesh(self._mesh):

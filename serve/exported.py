@@ -35,13 +35,13 @@ def export_hf(
     """Writes the folder `output`, which is whole or not there.
 
     Args:
-      workdir: the run's folder, for its tokenizer.json and its figures.
-      dtype: a key of safetensors_folder.DTYPES.
-      shard_bytes: most bytes of one file of weights.
+        workdir: the run's folder, for its tokenizer.json and its figures.
+        dtype: a key of safetensors_folder.DTYPES.
+        shard_bytes: most bytes of one file of weights.
 
     Raises:
-      InputError: the folder holds something, the model is of none of the three families, or a
-        weight is not finite in `dtype`.
+        InputError: the folder holds something, the model is of none of the three families, or a
+            weight is not finite in `dtype`.
     """
     output, config = pathlib.Path(output), trained.architecture
     check_free(output, True)
@@ -95,11 +95,11 @@ def export_gguf(
     """Writes the file `output`, which is whole or not there.
 
     Args:
-      workdir: the run's folder, for its tokenizer.json.
-      dtype: a key of gguf_file.FILE_TYPES.
+        workdir: the run's folder, for its tokenizer.json.
+        dtype: a key of gguf_file.FILE_TYPES.
 
     Raises:
-      InputError: the file exists, or llama.cpp cannot run the model or its tokenizer.
+        InputError: the file exists, or llama.cpp cannot run the model or its tokenizer.
     """
     output = pathlib.Path(output)
     check_free(output, False)
@@ -172,7 +172,7 @@ def check_free(output: pathlib.Path, folder: bool) -> None:
     """Refuses a place that is taken; an empty folder is free for a folder.
 
     Raises:
-      InputError: something is there.
+        InputError: something is there.
     """
     if folder and output.is_dir() and not any(output.iterdir()):
         return

@@ -61,7 +61,7 @@ def vocabulary(tokenizer: Tokenizer, path: pathlib.Path) -> Vocabulary:
     """What GGUF needs of the tokenizer.json at `path`.
 
     Raises:
-      InputError: llama.cpp would cut text into other tokens.
+        InputError: llama.cpp would cut text into other tokens.
     """
     described = json.loads(path.read_text(encoding="utf-8"))
     model = described["model"]
@@ -100,14 +100,14 @@ def write(
     """Writes one file; of the weights, one is made ready at a time.
 
     Args:
-      name: of the model, for people.
-      vocabulary: rows of the embedding beyond its tokens are left out.
-      end: the token that ends what the model writes. padding: one that is never written.
-      template: of conversations; None: there is none.
-      dtype: a key of FILE_TYPES.
+        name: of the model, for people.
+        vocabulary: rows of the embedding beyond its tokens are left out.
+        end: the token that ends what the model writes. padding: one that is never written.
+        template: of conversations; None: there is none.
+        dtype: a key of FILE_TYPES.
 
     Raises:
-      InputError: the model is of no family that llama.cpp runs.
+        InputError: the model is of no family that llama.cpp runs.
     """
     family = hugging_face.family(config)
     if family == "qwen3" and config.rope_scaling is not None:

@@ -80,7 +80,7 @@ def family(config: ModelConfig) -> str:
     """Which of the three families a model is of: "qwen3", "llama3" or "gpt2".
 
     Raises:
-      InputError: none of them computes what it does.
+        InputError: none of them computes what it does.
     """
     for name, fields in FAMILIES.items():
         shape = {"biases": False} | fields
@@ -103,7 +103,7 @@ def tensors(config: ModelConfig) -> list[Tensor]:
     """Every tensor of the model, in the order of its layers.
 
     Raises:
-      InputError: the model is of none of the three families.
+        InputError: the model is of none of the three families.
     """
     gpt2 = family(config) == "gpt2"
     declared = parameters(config)
@@ -166,7 +166,7 @@ def names_to_read(config: ModelConfig, present: set[str], where: str) -> dict[Te
     an lm_head beside a tied embedding, are of no matter.
 
     Raises:
-      InputError: a tensor is missing, or there is one that the model has no place for.
+        InputError: a tensor is missing, or there is one that the model has no place for.
     """
     found = {}
     for tensor in tensors(config):

@@ -50,11 +50,11 @@ def described(config: ModelConfig, dtype: str, special: Mapping[str, Any]) -> di
     """The config.json of a model.
 
     Args:
-      dtype: of the tensors, such as "float32".
-      special: bos_token_id, eos_token_id and pad_token_id.
+        dtype: of the tensors, such as "float32".
+        special: bos_token_id, eos_token_id and pad_token_id.
 
     Raises:
-      InputError: the model is of none of the three families.
+        InputError: the model is of none of the three families.
     """
     name = family(config)
     kind, model_class = _CLASSES[name]
@@ -116,10 +116,10 @@ def architecture(settings: Mapping[str, Any], where: str) -> dict[str, Any]:
     """The `config.model` of a config.json, as `model.config.from_mapping` takes it.
 
     Args:
-      where: the file, for errors.
+        where: the file, for errors.
 
     Raises:
-      InputError: another architecture, or a setting that the model here does not compute.
+        InputError: another architecture, or a setting that the model here does not compute.
     """
     kinds = {kind: name for name, (kind, _) in _CLASSES.items()}
     kind = settings.get("model_type")

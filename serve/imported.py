@@ -38,16 +38,17 @@ def import_hf(
     Holds the parameters once, in float32, and one tensor of the folder at a time.
 
     Args:
-      config: of the run, unresolved.
-      add_control_tokens: gives the tokenizer those of the chat template that it lacks, and the
-        embedding rows for them: each is the mean of all rows, as likely as a token is on average.
+        config: of the run, unresolved.
+        add_control_tokens: gives the tokenizer those of the chat template that it lacks, and the
+            embedding rows for them: each is the mean of all rows, as likely as a token is on
+            average.
 
     Returns:
-      The architecture.
+        The architecture.
 
     Raises:
-      InputError: the run has the stage already, or another tokenizer; the folder is not whole, or
-        of an architecture or with settings that are not computed here.
+        InputError: the run has the stage already, or another tokenizer; the folder is not whole, or
+            of an architecture or with settings that are not computed here.
     """
     source, folder = pathlib.Path(model), pathlib.Path(workdir) / stage
     if not stage or stage != pathlib.PurePath(stage).name:
@@ -78,7 +79,7 @@ def read_sizes(model: str) -> dict[str, Any]:
     """The `config.model` of a folder.
 
     Raises:
-      InputError: there is no such folder, or its architecture is not computed here.
+        InputError: there is no such folder, or its architecture is not computed here.
     """
     path = pathlib.Path(model) / "config.json"
     return hugging_face_config.architecture(_object(path), str(path))
@@ -88,7 +89,7 @@ def read_hf(model: str) -> tuple[dict[str, Any], ModelConfig, Tokenizer]:
     """The model of a folder: its parameters on the host in float32, and what they are of.
 
     Raises:
-      InputError: as `import_hf`.
+        InputError: as `import_hf`.
     """
     source, sizes = pathlib.Path(model), read_sizes(model)
     described = _tokenizer_json(source / "tokenizer.json", add_control_tokens=False)

@@ -46,10 +46,10 @@ def load(
     """train.trained.load, onto `decoding_mesh()` where no mesh is given.
 
     Args:
-      weights: of WEIGHTS; "int8" as model.quantize makes them.
+        weights: of WEIGHTS; "int8" as model.quantize makes them.
 
     Raises:
-      InputError: as train.trained.load, or the stage is a reward model, which writes no text.
+        InputError: as train.trained.load, or the stage is a reward model, which writes no text.
     """
     if trained.is_reward_model(read_config(workdir, stage), stage):
         raise InputError(
@@ -64,8 +64,8 @@ def load_hf(model: str, mesh: Mesh | None = None, weights: str = "float32") -> T
     alone, and its step is 0.
 
     Raises:
-      InputError: the folder is not whole, or of an architecture or with settings that are not
-        computed here.
+        InputError: the folder is not whole, or of an architecture or with settings that are not
+            computed here.
     """
     mesh = decoding_mesh() if mesh is None else mesh
     params, architecture, tokenizer = read_hf(model)
@@ -92,15 +92,15 @@ def context_length(trained: Trained, asked: int | None, imported: bool) -> int |
     """Tokens of a prompt and its text together, for which memory is to be taken.
 
     Args:
-      asked: of the flag --context; None: not given.
-      imported: whether the model is of a Hugging Face folder. Those have contexts of which a slot
-        takes gigabytes, so that they get no more of it than they are asked to.
+        asked: of the flag --context; None: not given.
+        imported: whether the model is of a Hugging Face folder. Those have contexts of which a slot
+            takes gigabytes, so that they get no more of it than they are asked to.
 
     Returns:
-      None: as many as the model has been trained for.
+        None: as many as the model has been trained for.
 
     Raises:
-      InputError: the model has not been trained for as many.
+        InputError: the model has not been trained for as many.
     """
     if asked is None and not imported:
         return None
@@ -118,13 +118,13 @@ def check_source(
     """Refuses flags that do not say which model is meant, before anything is loaded.
 
     Args:
-      workdir, model: of the flags --workdir and --model, one of which is to be given.
-      tools: of --tools.
-      of_a_run: values of further flags that mean something in a run alone; None: not given.
+        workdir, model: of the flags --workdir and --model, one of which is to be given.
+        tools: of --tools.
+        of_a_run: values of further flags that mean something in a run alone; None: not given.
 
     Raises:
-      InputError: both or none are given, --model beside what needs a run, or a folder without a
-        model that can be used here.
+        InputError: both or none are given, --model beside what needs a run, or a folder without a
+            model that can be used here.
     """
     if model is None and workdir is None:
         raise InputError(

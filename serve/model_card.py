@@ -14,8 +14,8 @@ def model_card(trained: Trained, stage: str, figures: Mapping[str, float]) -> st
     """Markdown with the YAML head that model hubs read.
 
     Args:
-      stage: of the run, whose model this is.
-      figures: the run's report.json, "stage/metric" -> number.
+        stage: of the run, whose model this is.
+        figures: the run's report.json, "stage/metric" -> number.
     """
     config, architecture = trained.config, trained.architecture
     name = f"{config.name} ({stage})"

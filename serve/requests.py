@@ -19,17 +19,18 @@ class Request:
     """What to write.
 
     Attributes:
-      prompt: [P] int32, at least one token.
-      max_tokens: most tokens to write; where the context is full is the other limit.
-      temperature, top_k, top_p, min_p: see model.sampling.
-      seed: 0..2**32 - 1; the same request gives the same tokens.
-      stop: token ids and strings that end the text.
-      bias: steers every choice; while such a request is written, all texts take a token at a time.
-      top: how many of the most likely tokens to report beside each that is written, at most TOP;
-        costs the same.
+        prompt: [P] int32, at least one token.
+        max_tokens: most tokens to write; where the context is full is the other limit.
+        temperature, top_k, top_p, min_p: see model.sampling.
+        seed: 0..2**32 - 1; the same request gives the same tokens.
+        stop: token ids and strings that end the text.
+        bias: steers every choice; while such a request is written, all texts take a token at a
+            time.
+        top: how many of the most likely tokens to report beside each that is written, at most TOP;
+            costs the same.
 
     Raises:
-      ValueError: an attribute is out of its range.
+        ValueError: an attribute is out of its range.
     """
 
     prompt: np.ndarray
@@ -62,13 +63,13 @@ class Completion:
     """What has been written so far.
 
     Attributes:
-      tokens: as sampled; the stop token, or the token that completed a stop string, is the last.
-      log_probs: of each token, at temperature 1 and without filters.
-      finish_reason: None while it is being written; "stop", "length", "cancelled" or, where the
-        request's bias left no token, "blocked" after that.
-      stopped_by: the member of the request's `stop` that ended it.
-      top: for each token, where the request asks for them, the most likely ones in its place and
-        their log-probabilities, likeliest first.
+        tokens: as sampled; the stop token, or the token that completed a stop string, is the last.
+        log_probs: of each token, at temperature 1 and without filters.
+        finish_reason: None while it is being written; "stop", "length", "cancelled" or, where the
+            request's bias left no token, "blocked" after that.
+        stopped_by: the member of the request's `stop` that ended it.
+        top: for each token, where the request asks for them, the most likely ones in its place and
+            their log-probabilities, likeliest first.
     """
 
     tokens: list[int] = dataclasses.field(default_factory=list)

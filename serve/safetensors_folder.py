@@ -39,11 +39,11 @@ def write(
     several, with an index. A tensor larger than that has a file of its own.
 
     Args:
-      value: number of a tensor -> its value [shapes[number]], which is cast to `dtype`.
-      dtype: a key of DTYPES.
+        value: number of a tensor -> its value [shapes[number]], which is cast to `dtype`.
+        dtype: a key of DTYPES.
 
     Raises:
-      InputError: a number is not finite, or not any more in `dtype`.
+        InputError: a number is not finite, or not any more in `dtype`.
     """
     size = np.dtype(DTYPES[dtype]).itemsize
     sizes = [size * math.prod(shape) for shape in shapes]
@@ -100,7 +100,8 @@ class Reader:
     `names` are those there are.
 
     Raises:
-      InputError: there are no safetensors, a file is damaged, or the index names what is not there.
+        InputError: there are no safetensors, a file is damaged, or the index names what is not
+            there.
     """
 
     def __init__(self, folder: pathlib.Path, closing: contextlib.ExitStack) -> None:
@@ -141,7 +142,7 @@ class Reader:
         """Looks at the header of a tensor.
 
         Raises:
-          InputError: it has another shape, or no floating-point numbers.
+            InputError: it has another shape, or no floating-point numbers.
         """
         header = self._files[name].get_slice(name)
         found = tuple(header.get_shape())

@@ -34,8 +34,8 @@ def scores(
     """`Scores` of rows [B, T] at once; a last column, which means nothing, makes them [B, T].
 
     Args:
-      ranked: [B] bool, whether the most likely tokens are asked for.
-      vocab_size: the tokenizer's; the padding of the embedding has no probability.
+        ranked: [B] bool, whether the most likely tokens are asked for.
+        vocab_size: the tokenizer's; the padding of the embedding has no probability.
     """
     hidden = hidden_states(params, config, tokens)
     targets = jnp.roll(tokens, -1, axis=1)

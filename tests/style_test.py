@@ -32,6 +32,9 @@ REGISTRIES = re.compile("|".join((r"pypi\." + "org", "python" + "hosted", r"cond
 # A folder of somebody's machine at the start of a path, not the end of an address.
 WORKPLACE = re.compile(r"(?<![\w.~$}/-])/(?:home|root|work|Users)/\w")
 
+# A section of a docstring whose entries are not indented by four spaces.
+SECTION = re.compile(r"^( *)(?:Args|Attributes|Raises|Returns|Yields):\n(?!\1    \S)", re.MULTILINE)
+
 
 def project_files() -> list[pathlib.Path]:
     """Every file that git knows or does not ignore; without git, all but what tools leave."""
@@ -162,6 +165,18 @@ class FloorsTest(absltest.TestCase):
                 with self.subTest(f"{module} imports {name}"):
                     owners = {d.lower().replace("_", "-") for d in distributions.get(name, [])}
                     self.assertTrue(owners & required, f"{name} is not in requirements.txt")
+
+
+class DocstringTest(absltest.TestCase):
+    def test_sections_are_indented_alike(self):
+        for module in python_files():
+            text = (ROOT / module.replace(".", "/")).with_suffix(".py").read_text("utf-8")
+            found = [text.count("\n", 0, match.start()) + 1 for match in SECTION.finditer(text)]
+            self.assertEqual(found, [], module)
+
+    def test_section(self):
+        self.assertRegex("    Args:\n      x: [B].", SECTION)
+        self.assertNotRegex("    Args:\n        x: [B].", SECTION)
 
 
 class PlacesTest(absltest.TestCase):

@@ -17,7 +17,7 @@ def differences(scores: np.ndarray, ranks: np.ndarray) -> np.ndarray:
     """The difference of every pair, [P] float64.
 
     Args:
-      scores: [N, K]. ranks: [N, K] int, 1 is the best, equal is tied, 0 is no answer.
+        scores: [N, K]. ranks: [N, K] int, 1 is the best, equal is tied, 0 is no answer.
     """
     better = (ranks[:, :, None] < ranks[:, None]) & (ranks[:, :, None] > 0)
     return (scores[:, :, None] - scores[:, None])[better].astype(np.float64)
@@ -44,7 +44,7 @@ def with_interval(scores: np.ndarray, ranks: np.ndarray) -> dict[str, float]:
     section 6.3); of rankings that all agree alike, as many as there are rankings.
 
     Args:
-      scores, ranks: as of `differences`.
+        scores, ranks: as of `differences`.
     """
     each = [differences(scores[n : n + 1], ranks[n : n + 1]) for n in range(len(ranks))]
     each = [own for own in each if len(own)]

@@ -32,11 +32,11 @@ class Checkpoints:
     """The checkpoints of one stage, in `folder`/checkpoints with seals in `folder`/seals.
 
     Args:
-      folder: a local path, or one that orbax can write to (gs://...).
-      keep: how many of the newest to keep; two at least.
+        folder: a local path, or one that orbax can write to (gs://...).
+        keep: how many of the newest to keep; two at least.
 
     Raises:
-      InputError: there is a file in the folder's place.
+        InputError: there is a file in the folder's place.
     """
 
     def __init__(self, folder: str, keep: int):
@@ -73,7 +73,7 @@ class Checkpoints:
         """Starts to save; returns once `state` may be overwritten.
 
         Raises:
-          InputError: the disk is too full for another checkpoint.
+            InputError: the disk is too full for another checkpoint.
         """
         self._settle()
         self._check_room(state)
@@ -88,11 +88,11 @@ class Checkpoints:
         """The newest intact checkpoint's state and record, or None if none was ever finished.
 
         Args:
-          like: a tree of jax.ShapeDtypeStruct with the shardings to restore to, which need not be
-            those it was saved with.
+            like: a tree of jax.ShapeDtypeStruct with the shardings to restore to, which need not be
+                those it was saved with.
 
         Raises:
-          InputError: every checkpoint is damaged, or the model in it has other shapes.
+            InputError: every checkpoint is damaged, or the model in it has other shapes.
         """
         step = self.newest_intact()
         if step is None:
@@ -113,7 +113,7 @@ class Checkpoints:
         """The step of the newest intact checkpoint. Newer ones are reported and set aside.
 
         Raises:
-          InputError: there are finished checkpoints, and all are damaged.
+            InputError: there are finished checkpoints, and all are damaged.
         """
         self._settle()
         # Read by one host: the others need not read all of it, too, and must do the same.
@@ -223,15 +223,15 @@ def read_newest(folder: str, like: dict[str, Any]) -> tuple[int, dict[str, Any]]
     the same folder.
 
     Args:
-      folder: as of Checkpoints.
-      like: the part to read, such as {"params": ...}, as a tree of jax.ShapeDtypeStruct with the
-        shardings to restore to.
+        folder: as of Checkpoints.
+        like: the part to read, such as {"params": ...}, as a tree of jax.ShapeDtypeStruct with the
+            shardings to restore to.
 
     Returns:
-      The checkpoint's step, and the part.
+        The checkpoint's step, and the part.
 
     Raises:
-      InputError: every finished checkpoint is damaged.
+        InputError: every finished checkpoint is damaged.
     """
     steps, seals = _places(folder)
     damaged: dict[int, str] = {}

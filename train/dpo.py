@@ -41,8 +41,8 @@ def answer_log_probs(
     """log p(answer | prompt) of every row, its closing <|im_end|> included, [B] float32.
 
     Args:
-      tokens: [B, T] int32, prompt and answer.
-      starts, lengths: [B] int32, where the answer begins and ends.
+        tokens: [B, T] int32, prompt and answer.
+        starts, lengths: [B] int32, where the answer begins and ends.
     """
     hidden = hidden_states(params, architecture, tokens)
     target = jnp.arange(tokens.shape[1]) + 1
@@ -60,7 +60,7 @@ def objective(
     """(params, architecture, batch as data.preference_rows.arrange gives it) -> metrics.
 
     Raises:
-      InputError: there is no such loss, or a setting that it cannot have.
+        InputError: there is no such loss, or a setting that it cannot have.
     """
     if kind not in LOSSES:
         raise InputError(f'config.dpo.loss is "{kind}": it is one of {", ".join(LOSSES)}')

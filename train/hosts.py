@@ -24,8 +24,8 @@ def told_by_lead(key: str, find: Callable[[], Any]) -> Any:
     """What `find` gives on host 0, on every host; the others do not call it.
 
     Args:
-      key: as of wait_for_all.
-      find: -> what JSON can hold.
+        key: as of wait_for_all.
+        find: -> what JSON can hold.
     """
     if jax.process_count() == 1:
         return find()

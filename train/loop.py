@@ -89,21 +89,21 @@ def run(plan: Plan, folder: pathlib.Path, mesh: Mesh, config: ConfigDict) -> tup
     """Takes the plan's steps, from the newest intact checkpoint if there is one.
 
     Args:
-      folder: the stage's folder, where metrics, samples and (unless config.checkpoint.folder says
-        otherwise) checkpoints go.
-      config: the resolved run config; its `checkpoint` and `watch` are read, and all of it is
-        kept with the checkpoints.
+        folder: the stage's folder, where metrics, samples and (unless config.checkpoint.folder says
+            otherwise) checkpoints go.
+        config: the resolved run config; its `checkpoint` and `watch` are read, and all of it is
+            kept with the checkpoints.
 
     Returns:
-      The last state, and the figures of the last evaluation with "tokens_per_second",
-      "peak_fraction" (plan.flops per second of stepping over plan.peak; evaluation, saving and
-      compilation left out), "flops" and "tokens" (of all steps, where the plan knows them) and
-      "seconds" (all of them, over every start of the run).
+        The last state, and the figures of the last evaluation with "tokens_per_second",
+        "peak_fraction" (plan.flops per second of stepping over plan.peak; evaluation, saving and
+        compilation left out), "flops" and "tokens" (of all steps, where the plan knows them) and
+        "seconds" (all of them, over every start of the run).
 
     Raises:
-      Stopped: SIGTERM or SIGINT came; the state is saved.
-      Diverged: a loss or gradient was not finite; nothing made from it is saved.
-      InputError: no room for checkpoints, or none of them intact.
+        Stopped: SIGTERM or SIGINT came; the state is saved.
+        Diverged: a loss or gradient was not finite; nothing made from it is saved.
+        InputError: no room for checkpoints, or none of them intact.
     """
     folder.mkdir(parents=True, exist_ok=True)
     lead = jax.process_index() == 0

@@ -61,8 +61,8 @@ def run(config: ConfigDict, workdir: str) -> None:
     config.sft_again in the place of config.sft, so that one module may be several stages.
 
     Raises:
-      InputError: before the first stage if one that is named cannot be run; else as the stages, or
-        a device's memory is too small.
+        InputError: before the first stage if one that is named cannot be run; else as the stages,
+            or a device's memory is too small.
     """
     lead = jax.process_index() == 0
     stages = [_stage(config, name) for name in config.stages]
@@ -144,7 +144,7 @@ def claim(config: ConfigDict, workdir: str) -> None:
     """Writes config.json into a new workdir, or checks that an old one was made by this config.
 
     Raises:
-      InputError: it was made by another; names the keys.
+        InputError: it was made by another; names the keys.
     """
     path = pathlib.Path(workdir) / "config.json"
     if os.path.exists(workdir) and not os.path.isdir(workdir):
@@ -197,7 +197,7 @@ def _start(config: ConfigDict) -> None:
     """Sets up devices; must come before any computation.
 
     Raises:
-      InputError: flags that name other hosts without --distributed, or that without other hosts.
+        InputError: flags that name other hosts without --distributed, or that without other hosts.
     """
     if config.mesh.cpu_devices:
         jax.config.update("jax_num_cpu_devices", config.mesh.cpu_devices)

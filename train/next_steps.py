@@ -17,8 +17,8 @@ def next_steps(workdir: str, config: str, is_there: Callable[[str], bool] | None
     with. "" where nothing has been trained.
 
     Args:
-      config: what --config was given.
-      is_there: whether a module can be run; by default, whether it is in this tree.
+        config: what --config was given.
+        is_there: whether a module can be run; by default, whether it is in this tree.
     """
     is_there = is_there or (lambda module: importlib.util.find_spec(module) is not None)
     folder, place = pathlib.Path(workdir), shlex.quote(workdir)

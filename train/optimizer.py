@@ -42,7 +42,7 @@ def optimizer(config: ConfigDict, declarations: dict[str, Any]) -> optax.Gradien
     "muon" to those of the layers only. Gradients are clipped by their global norm first.
 
     Raises:
-      InputError: there is no such optimizer.
+        InputError: there is no such optimizer.
     """
 
     if config.optimizer not in OPTIMIZERS:

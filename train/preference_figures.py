@@ -32,7 +32,7 @@ def opened(
     What was left out or cut of these is counted in left_out.json of the stage's folder.
 
     Args:
-      section: the name of the stage's section of the config.
+        section: the name of the stage's section of the config.
     """
     own = config[section]
     base = trained.read_config(workdir, own.start)
@@ -59,10 +59,10 @@ def pairs(figures: Array, ranks: Array) -> tuple[Array, Array, Array]:
     """Every pair of answers to one prompt: (the better one's figure, the other's, mask).
 
     Args:
-      figures: [B, K]. ranks: [B, K] int, 1 is the best, equal is tied, 0 is no answer.
+        figures: [B, K]. ranks: [B, K] int, 1 is the best, equal is tied, 0 is no answer.
 
     Returns:
-      [B · K · K] each; the mask is 1 where the first is better than the second.
+        [B · K · K] each; the mask is 1 where the first is better than the second.
     """
     better = better_than(ranks)
     first = jnp.broadcast_to(figures[:, :, None], better.shape)
@@ -76,8 +76,8 @@ def measurer(
     """(params, rankings, K, T) -> `figure` of every answer, [N, K] float32; 0 where there is none.
 
     Args:
-      figure: (params, batch of answers as `flattened` gives it) -> [B · K].
-      batch: rankings at a time, a multiple of the rows' share of the mesh.
+        figure: (params, batch of answers as `flattened` gives it) -> [B · K].
+        batch: rankings at a time, a multiple of the rows' share of the mesh.
     """
     whole = NamedSharding(mesh, PartitionSpec())
 

@@ -24,12 +24,12 @@ def bradley_terry(
     Eisenstein et al. 2023: differences alone would leave the level of the scores to drift.
 
     Args:
-      chosen, rejected: [B] float32 scores.
-      mask: [B], 1 on the pairs that count.
-      margin: [B] or one for all; how much better the chosen one is meant to be.
+        chosen, rejected: [B] float32 scores.
+        mask: [B], 1 on the pairs that count.
+        margin: [B] or one for all; how much better the chosen one is meant to be.
 
     Returns:
-      "loss"; "accuracy", a tie counting half; "margin", chosen - rejected; "score", of both.
+        "loss"; "accuracy", a tie counting half; "margin", chosen - rejected; "score", of both.
     """
     kept = mask > 0
     chosen, rejected = jnp.where(kept, chosen, 0), jnp.where(kept, rejected, 0)
@@ -54,12 +54,12 @@ def plackett_luce(scores: Array, ranks: Array, centring: float = 0.01) -> Metric
     centring · (2 · mean score)², is added to every choice: that of Bradley-Terry where K is 2.
 
     Args:
-      scores: [B, K] float32.
-      ranks: [B, K] int, 1 is the best, equal numbers are tied, 0 is no item. Gaps do not matter.
+        scores: [B, K] float32.
+        ranks: [B, K] int, 1 is the best, equal numbers are tied, 0 is no item. Gaps do not matter.
 
     Returns:
-      "loss", counted in choices (items with something worse); "accuracy" and "margin", of the
-      pairs that are not tied; "score", of the items.
+        "loss", counted in choices (items with something worse); "accuracy" and "margin", of the
+        pairs that are not tied; "score", of the items.
     """
     items = ranks > 0
     scores = jnp.where(items, scores, 0)
@@ -106,13 +106,13 @@ def dpo(
     where label_smoothing is the fraction of pairs that are the wrong way round (Mitchell 2023).
 
     Args:
-      chosen, rejected, reference_chosen, reference_rejected: [B] float32, log-probabilities of
-        whole answers, by the policy that learns and by the reference.
-      mask: [B], 1 on the pairs that count.
+        chosen, rejected, reference_chosen, reference_rejected: [B] float32, log-probabilities of
+            whole answers, by the policy that learns and by the reference.
+        mask: [B], 1 on the pairs that count.
 
     Returns:
-      Counted in pairs: "loss"; "accuracy", a tie counting half; "margin", beta h; "chosen_reward"
-      and "rejected_reward", beta times policy less reference.
+        Counted in pairs: "loss"; "accuracy", a tie counting half; "margin", beta h; "chosen_reward"
+        and "rejected_reward", beta times policy less reference.
     """
     kept, good, bad = _rewards(chosen, rejected, reference_chosen, reference_rejected, mask, beta)
     margin = good - bad

@@ -21,9 +21,9 @@ def stage(
     what a start took that was killed is lost.
 
     Args:
-      said: what to call the stage, such as "stage 3 of 11: data.tokenizer".
-      left: how long it and the run will take, or "".
-      peak_gb: the most memory so far.
+        said: what to call the stage, such as "stage 3 of 11: data.tokenizer".
+        left: how long it and the run will take, or "".
+        peak_gb: the most memory so far.
     """
     print(f"{said}{left and '  '}{left}", flush=True)
     before, begun = _finished(workdir), time.monotonic()
@@ -50,10 +50,10 @@ def time_left(
     "" if nothing is expected of one of them.
 
     Args:
-      expected: (stage, seconds) on some machine. What the stages before have taken here says how
-        much slower or faster this one is.
-      stages: of the run, in order; `name` is one of them.
-      figures: of report.json; what a stage has taken before it was stopped comes off.
+        expected: (stage, seconds) on some machine. What the stages before have taken here says how
+            much slower or faster this one is.
+        stages: of the run, in order; `name` is one of them.
+        figures: of report.json; what a stage has taken before it was stopped comes off.
     """
     seconds = dict(expected)
     at = stages.index(name)

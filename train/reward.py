@@ -58,8 +58,8 @@ def scores(
     """The score of every row, [B] float32.
 
     Args:
-      tokens: [B, T] int32, prompt and answer; what follows the last token is not seen.
-      lengths: [B] int32, tokens of each.
+        tokens: [B, T] int32, prompt and answer; what follows the last token is not seen.
+        lengths: [B] int32, tokens of each.
     """
     hidden = hidden_states(params, architecture, tokens)
     last = jnp.maximum(lengths - 1, 0)[:, None, None]
@@ -75,7 +75,7 @@ def objective(
     """(params, architecture, batch as data.preference_rows.arrange gives it) -> metrics.
 
     Raises:
-      InputError: there is no such loss, or it takes no margin.
+        InputError: there is no such loss, or it takes no margin.
     """
     if kind not in LOSSES:
         raise InputError(f'config.reward.loss is "{kind}": it is one of {", ".join(LOSSES)}')
@@ -237,8 +237,8 @@ class RewardModel:
     """A trained reward model that scores answers in tokens, as reinforcement learning has them.
 
     Args:
-      params: of `parameters(architecture)`.
-      name: what errors call it.
+        params: of `parameters(architecture)`.
+        name: what errors call it.
     """
 
     def __init__(self, params: dict[str, Any], architecture: ModelConfig, name: str = "reward"):
@@ -252,7 +252,7 @@ class RewardModel:
         """That of a run, on `mesh` or on the first device.
 
         Raises:
-          InputError: as trained.load.
+            InputError: as trained.load.
         """
         if mesh is None:
             mesh = make_mesh(data=1, fsdp=1, tensor=1, devices=jax.devices()[:1])
@@ -267,7 +267,7 @@ class RewardModel:
         where the model ended it.
 
         Raises:
-          InputError: a score is not finite, or an answer with its prompt is empty or too long.
+            InputError: a score is not finite, or an answer with its prompt is empty or too long.
         """
         rows = [np.concatenate([prompt, answer]).astype(np.int32) for prompt, answer in answers]
         context = self._architecture.context

@@ -23,7 +23,7 @@ def with_model(config: ConfigDict, model: Mapping[str, Any]) -> ConfigDict:
     from, or another's, imported. How it is computed is this run's to say.
 
     Args:
-      model: keys of config.model; those of COMPUTED do not count.
+        model: keys of config.model; those of COMPUTED do not count.
     """
     result = config.copy_and_resolve_references().unlock()
     computed = {key: config.model[key] for key in COMPUTED}
@@ -42,11 +42,11 @@ def resolve(
     come from `tokens_per_parameter`.
 
     Args:
-      vocab_size: the tokenizer's.
-      platform: "cpu", "gpu" or "tpu", what "auto" attention is chosen for; None: the one here.
+        vocab_size: the tokenizer's.
+        platform: "cpu", "gpu" or "tpu", what "auto" attention is chosen for; None: the one here.
 
     Raises:
-      InputError: settings that contradict each other.
+        InputError: settings that contradict each other.
     """
     config = config.copy_and_resolve_references().unlock()
     model, train = config.model, config.train

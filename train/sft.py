@@ -53,8 +53,8 @@ def stage_config(config: ConfigDict, base: ConfigDict, epoch: float) -> ConfigDi
     reads `train` reads those of this stage.
 
     Args:
-      base: the resolved config of the stage to start from.
-      epoch: rows until every conversation has been seen once.
+        base: the resolved config of the stage to start from.
+        epoch: rows until every conversation has been seen once.
     """
     result = stage.fine_tuning(config, config.sft, base, chat_tokens.row_context(config), epoch)
     result.train.separate_documents = True

@@ -43,10 +43,10 @@ def run(
     """Takes the steps of a plan in `workdir`/`name`, and writes what came of it.
 
     Args:
-      config: the resolved one; it is written beside the checkpoints.
-      make_plan: called under the mesh.
-      finish: (the stage's folder, the figures of the run) -> further figures of the report, by
-        their full names; draws what there is to draw. None: the curve of the loss.
+        config: the resolved one; it is written beside the checkpoints.
+        make_plan: called under the mesh.
+        finish: (the stage's folder, the figures of the run) -> further figures of the report, by
+            their full names; draws what there is to draw. None: the curve of the loss.
     """
     folder = pathlib.Path(workdir) / name
     lead = jax.process_index() == 0
@@ -70,10 +70,10 @@ def fine_tuning(
     all that reads `train` reads those of this stage.
 
     Args:
-      section: the stage's, such as config.sft.
-      base: the resolved config of the stage to start from.
-      context: tokens a row.
-      epoch: rows until everything has been seen once.
+        section: the stage's, such as config.sft.
+        base: the resolved config of the stage to start from.
+        context: tokens a row.
+        epoch: rows until everything has been seen once.
     """
     result = with_model(config, base.model)
     train = result.train
@@ -95,7 +95,7 @@ def mesh_of(config: ConfigDict, architecture: ModelConfig, section: str = "train
     """The mesh of config.mesh, checked against everything that must fit it.
 
     Args:
-      section: the section of the config that the number of rows comes from, for the error.
+        section: the section of the config that the number of rows comes from, for the error.
     """
     train, shape = config.train, config.mesh
     check_counts(config.train, section, ("steps", "batch", "accumulate"))
@@ -131,10 +131,10 @@ def check_counts(values: ConfigDict, section: str, keys: Sequence[str], least: i
     """Refuses numbers below the least.
 
     Args:
-      values: that hold the keys; section: what the user knows them as.
+        values: that hold the keys; section: what the user knows them as.
 
     Raises:
-      InputError: names the key.
+        InputError: names the key.
     """
     for key in keys:
         if values[key] < least:
@@ -147,10 +147,10 @@ def check_fractions(values: ConfigDict, section: str, keys: Sequence[str]) -> No
     """Refuses numbers outside of 0 to 1.
 
     Args:
-      values, section: as of check_counts.
+        values, section: as of check_counts.
 
     Raises:
-      InputError: names the key.
+        InputError: names the key.
     """
     for key in keys:
         if not 0 <= values[key] <= 1:
@@ -184,12 +184,12 @@ def plan(
     """Everything the loop needs. Allocates no parameters.
 
     Args:
-      config: resolved; its `train` section is that of the stage.
-      update: the optimizer that `step` applies.
-      params: makes the parameters to start from, on the mesh.
-      batches, evaluate, sample: as of loop.Plan.
-      declare: the declarations of the parameters of an architecture.
-      rows: sequences of train.context tokens that one row of a batch holds.
+        config: resolved; its `train` section is that of the stage.
+        update: the optimizer that `step` applies.
+        params: makes the parameters to start from, on the mesh.
+        batches, evaluate, sample: as of loop.Plan.
+        declare: the declarations of the parameters of an architecture.
+        rows: sequences of train.context tokens that one row of a batch holds.
     """
     train = config.train
     layout = state.layout(declare(architecture), update, bool(train.average), mesh)

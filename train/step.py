@@ -26,9 +26,10 @@ def loss(
     """Cross-entropy in nats: {"loss": (sum over targets, number of targets)}.
 
     Args:
-      batch: "inputs", "targets" [B, T] int32, "mask" [B, T] float32 (1 where the target counts);
-        with "segment_ids" and "positions" [B, T] int32, documents of a row are kept apart.
-      skip_masked: the same loss without logits where the mask is 0, which pays where it mostly is.
+        batch: "inputs", "targets" [B, T] int32, "mask" [B, T] float32 (1 where the target counts);
+            with "segment_ids" and "positions" [B, T] int32, documents of a row are kept apart.
+        skip_masked: the same loss without logits where the mask is 0, which pays where it mostly
+            is.
     """
     hidden = hidden_states(
         params,

@@ -42,7 +42,7 @@ def read_config(workdir: str | os.PathLike, stage: str = "base") -> ConfigDict:
     """The resolved config that a stage was trained with.
 
     Raises:
-      InputError: there is no such run, or the stage has not begun in it.
+        InputError: there is no such run, or the stage has not begun in it.
     """
     workdir = pathlib.Path(workdir)
     if not stage:
@@ -83,11 +83,11 @@ def load(
     that does, and a warning says so.
 
     Args:
-      declare: the declarations of those to read, given the architecture. A stage's checkpoint may
-        hold more.
+        declare: the declarations of those to read, given the architecture. A stage's checkpoint may
+            hold more.
 
     Raises:
-      InputError: there is no such run, stage or finished checkpoint, or all are damaged.
+        InputError: there is no such run, stage or finished checkpoint, or all are damaged.
     """
     workdir = pathlib.Path(workdir)
     config = read_config(workdir, stage)

@@ -40,10 +40,10 @@ class Watch:
     will be taken again.
 
     Args:
-      folder: the stage's folder.
-      steps: steps of the whole stage.
-      start: steps already taken.
-      active: False on hosts that stay silent.
+        folder: the stage's folder.
+        steps: steps of the whole stage.
+        start: steps already taken.
+        active: False on hosts that stay silent.
     """
 
     def __init__(self, folder: pathlib.Path, name: str, steps: int, start: int, active: bool):

@@ -29,9 +29,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import fsspec
-import ml_collections
 import tqdm
 from fsspec.implementations.local import LocalFileSystem
+from ml_collections import ConfigDict
 
 from data import run_folder
 from data.errors import InputError
@@ -43,7 +43,7 @@ _ELAPSED = f"{passes.TALLIES}/elapsed.json"
 _POLL_SECONDS = 2.0
 
 
-def run(config: ml_collections.ConfigDict, workdir: str) -> None:
+def run(config: ConfigDict, workdir: str) -> None:
     """The stage: filters `config.web.input`, or the crawl made for the run, into `workdir`/web.
 
     Of a crawl made for the run, it is known what is planted in each page: the filters' precision

@@ -6,7 +6,7 @@ The settings of a filter, their values and where those were published stand with
 import dataclasses
 from typing import Any
 
-import ml_collections
+from ml_collections import ConfigDict
 
 from data.errors import InputError
 from data.web import c4, classifier, fineweb, gopher, language, sinks, urls
@@ -71,12 +71,12 @@ class Settings:
     pii: Pii = dataclasses.field(default_factory=Pii)
 
 
-def defaults() -> ml_collections.ConfigDict:
+def defaults() -> ConfigDict:
     """All settings with their defaults, by name."""
-    return ml_collections.ConfigDict(dataclasses.asdict(Settings()))
+    return ConfigDict(dataclasses.asdict(Settings()))
 
 
-def from_config(web: ml_collections.ConfigDict) -> Settings:
+def from_config(web: ConfigDict) -> Settings:
     """The settings of a config's section; keys that are none are passed over.
 
     Raises:
@@ -96,7 +96,7 @@ def from_config(web: ml_collections.ConfigDict) -> Settings:
     return chosen
 
 
-def _filled(kind: type, values: ml_collections.ConfigDict) -> Any:
+def _filled(kind: type, values: ConfigDict) -> Any:
     filled = {}
     for field in dataclasses.fields(kind):
         value = values[field.name]

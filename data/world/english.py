@@ -89,7 +89,7 @@ def number_word(number: int) -> str:
     """A number from 0 to 99 in words: "forty-two".
 
     Raises:
-      ValueError: if the number is outside 0..99.
+        ValueError: if the number is outside 0..99.
     """
     if not 0 <= number <= 99:
         raise ValueError(f"number_word takes 0 to 99, not {number}")

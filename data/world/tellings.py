@@ -6,7 +6,7 @@ import os
 import pathlib
 from collections.abc import Iterator
 
-import ml_collections
+from ml_collections import ConfigDict
 
 from data import sources
 from data.errors import InputError
@@ -14,7 +14,7 @@ from data.web import layout, sinks
 from data.world import documents, plan
 
 
-def of_run(config: ml_collections.ConfigDict, workdir: str | os.PathLike) -> dict[str, int]:
+def of_run(config: ConfigDict, workdir: str | os.PathLike) -> dict[str, int]:
     """Fact id -> documents of the run's text that tell it; facts that none tells are missing.
 
     The text is the world itself (config.data.source "world") or the pages that the web pipeline

@@ -67,7 +67,7 @@ def bars(
     """Bars that lie, in a group for each name, one of each series in a group.
 
     Args:
-      shares: whether values are shares of 1; else they are seconds.
+        shares: whether values are shares of 1; else they are seconds.
     """
     form = "{:.0%}" if shares else "{:,.0f} s"
     height = 0.8 / len(series)

@@ -30,11 +30,11 @@ class Problem:
     """One problem, as it is put to a model.
 
     Attributes:
-      id: environment, level and seed: "countdown/2/1234".
-      messages: the conversation so far; the last message is the user's.
-      answer: what is expected, in words for people; where many answers are right, one of them.
-      facts: what verification needs, in plain data.
-      tools: declarations of the tools offered (data.tool_declarations).
+        id: environment, level and seed: "countdown/2/1234".
+        messages: the conversation so far; the last message is the user's.
+        answer: what is expected, in words for people; where many answers are right, one of them.
+        facts: what verification needs, in plain data.
+        tools: declarations of the tools offered (data.tool_declarations).
     """
 
     id: str
@@ -67,13 +67,14 @@ class Environment:
     """Problems of one kind.
 
     Attributes:
-      name: the word of the config that names it.
-      levels: how many levels of difficulty there are: 1, the easiest, to ``levels``.
-      problem: (seed, level) to a problem; the seed comes from ``problem_seed``, and says whether
-        the problem is one for training or one for measuring.
-      verify: (problem, text) to a verdict; never raises, whatever the text is.
-      gold: where nothing can verify an answer and a reward model stands in: (problem, text) to
-        what it is truly worth, in a unit of its own. It measures a policy and is never a reward.
+        name: the word of the config that names it.
+        levels: how many levels of difficulty there are: 1, the easiest, to ``levels``.
+        problem: (seed, level) to a problem; the seed comes from ``problem_seed``, and says whether
+            the problem is one for training or one for measuring.
+        verify: (problem, text) to a verdict; never raises, whatever the text is.
+        gold: where nothing can verify an answer and a reward model stands in: (problem, text) to
+            what it is truly worth, in a unit of its own. It measures a policy and is never a
+            reward.
     """
 
     name: str
@@ -87,10 +88,10 @@ def chosen_levels(environment: Environment, named: Iterable[int], section: str) 
     """The levels that a config names; all of them where it names none.
 
     Args:
-      section: of the config, for the error.
+        section: of the config, for the error.
 
     Raises:
-      InputError: the environment has no such level.
+        InputError: the environment has no such level.
     """
     levels = tuple(named) or tuple(range(1, environment.levels + 1))
     if wrong := [level for level in levels if not 1 <= level <= environment.levels]:
@@ -105,7 +106,7 @@ def check_tools(problems: Iterable[Problem], at_hand: Iterable[str], section: st
     """Refuses problems that offer a tool which is not among those at hand, by name.
 
     Raises:
-      InputError: one does; ``section`` of the config is where to name it.
+        InputError: one does; ``section`` of the config is where to name it.
     """
     offered = {tool["function"]["name"] for problem in problems for tool in problem.tools}
     if missing := sorted(offered - set(at_hand)):
@@ -137,7 +138,7 @@ def problem_with_room(
     take its place; and how many were left out before it.
 
     Raises:
-      InputError: hardly a problem leaves room.
+        InputError: hardly a problem leaves room.
     """
     for left_out in range(_MOST_LEFT_OUT):
         # Numbers of problems are counted from 0, and come nowhere near those in their places.
@@ -156,9 +157,9 @@ class HeldOut(NamedTuple):
     """Different problems kept for measuring.
 
     Attributes:
-      problems: no two of which ask the same.
-      seeds: of each, that of its number in the run, which its answers are drawn by.
-      left_out: how many left no room for an answer, in whose place others stand.
+        problems: no two of which ask the same.
+        seeds: of each, that of its number in the run, which its answers are drawn by.
+        left_out: how many left no room for an answer, in whose place others stand.
     """
 
     problems: list[Problem]
@@ -178,10 +179,10 @@ def held_out_problems(
     fewer where the environment has no more.
 
     Args:
-      seen: what `asked` says of problems that are not to be among them.
+        seen: what `asked` says of problems that are not to be among them.
 
     Raises:
-      InputError: hardly a problem leaves room.
+        InputError: hardly a problem leaves room.
     """
     found, repeated, known = HeldOut([], [], 0), 0, set(seen)
     for number in itertools.count():

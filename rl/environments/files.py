@@ -76,7 +76,7 @@ def _halves(path: str, final: Callable[[object], str | None]) -> dict[bool, list
     """The questions for measuring (True) and for training (False), in the order of the file.
 
     Raises:
-      InputError: the file cannot be read, or a half is empty.
+        InputError: the file cannot be read, or a half is empty.
     """
     halves: dict[bool, list[Row]] = {False: [], True: []}
     left_out = collections.Counter()

@@ -61,7 +61,7 @@ def reasoning_gym(task: str) -> Environment:
     A share of the questions, chosen by a hash of their text, is for measuring.
 
     Raises:
-      InputError: the package is not installed, or there is no verifier for the task.
+        InputError: the package is not installed, or there is no verifier for the task.
     """
     if task not in TASKS:
         reason = "its own scorer runs what the model writes, and " if task in EXECUTED else ""

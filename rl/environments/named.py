@@ -43,11 +43,12 @@ def environment(spec: str, config: Mapping) -> Environment:
     """The environment, or the mixture of environments, that a config names.
 
     Args:
-      config: a run's config, of which config.world_chat says what is kept for measuring, and
-        config.world which world it is.
+        config: a run's config, of which config.world_chat says what is kept for measuring, and
+            config.world which world it is.
 
     Raises:
-      InputError: no such environment, a weight that is none, or a file or package that is missing.
+        InputError: no such environment, a weight that is none, or a file or package that is
+            missing.
     """
     if not spec.strip(", "):
         raise InputError(f"no environment is named: use one of {', '.join(NAMES)}")
@@ -78,7 +79,7 @@ def _mixture(name: str, parts: list[Environment], weights: list[float]) -> Envir
     """Problems of the parts by weight; one with fewer levels gives its hardest beyond them.
 
     Raises:
-      InputError: an environment is named twice, or one that nothing verifies.
+        InputError: an environment is named twice, or one that nothing verifies.
     """
     by_name = {part.name: part for part in parts}
     if len(by_name) < len(parts):

@@ -9,7 +9,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-import ml_collections
+from ml_collections import ConfigDict
 
 from data.errors import InputError
 from serve.tools.python import Limits, python_tool
@@ -22,7 +22,7 @@ NAMES = ("python", "search")
 def resolve(
     names: Sequence[str],
     workdir: str | os.PathLike,
-    config: ml_collections.ConfigDict,
+    config: ConfigDict,
     documents: str = "",
     characters: int = RESULT_CHARACTERS,
     seed: int | None = None,

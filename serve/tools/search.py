@@ -22,11 +22,11 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import ml_collections
 import tantivy
 import tqdm
 import xxhash
 from absl import logging
+from ml_collections import ConfigDict
 
 from data import sources
 from data.errors import InputError
@@ -130,7 +130,7 @@ def _result(found: list[str], characters: int) -> str:
     return shown or NOTHING_FOUND
 
 
-def corpus_index(workdir: Path, config: ml_collections.ConfigDict) -> Path:
+def corpus_index(workdir: Path, config: ConfigDict) -> Path:
     """The folder of the index of config.search.source, or where that is "" of the documents that a
     run of this config is trained on, those held out included and practice, of which nothing is
     true, left out; made if it is not there.

@@ -11,7 +11,7 @@ about.
 import itertools
 from collections.abc import Iterator, Mapping
 
-import ml_collections
+from ml_collections import ConfigDict
 
 from data.errors import InputError
 from data.world import documents
@@ -71,9 +71,9 @@ QUESTIONS = (
 )
 
 
-def defaults() -> ml_collections.ConfigDict:
+def defaults() -> ConfigDict:
     """The keys of config.world_chat."""
-    options = ml_collections.ConfigDict()
+    options = ConfigDict()
     options.seed = 0
     # Conversations to make; 0: without end.
     options.count = 20_000
@@ -93,7 +93,7 @@ def defaults() -> ml_collections.ConfigDict:
     # Questions of each kind that are not about facts.
     options.questions = 300
     # How often each kind of conversation comes, in proportion.
-    options.weights = ml_collections.ConfigDict(
+    options.weights = ConfigDict(
         {
             "facts": 0.31,
             "identity": 0.12,
@@ -108,7 +108,7 @@ def defaults() -> ml_collections.ConfigDict:
         }
     )
     # What is true of the assistant; each is said as it stands, as in "I am {name}, {what}."
-    options.identity = ml_collections.ConfigDict(
+    options.identity = ConfigDict(
         {
             "name": "Primer",
             "maker": "the people who trained me",
@@ -127,7 +127,7 @@ def setting(config: Mapping, tellings: Mapping[str, int] | None = None) -> Setti
     Without ``tellings``, those of the documents that config.world describes.
 
     Raises:
-      InputError: if no fact is told often enough to be asked about; or as Setting.
+        InputError: if no fact is told often enough to be asked about; or as Setting.
     """
     options = config["world_chat"]
     if tellings is None:
@@ -181,7 +181,7 @@ def questions(config: Mapping, tellings: Mapping[str, int] | None, kind: str) ->
       ..._direct: the same questions without the tool, or with only the answer asked for.
 
     Raises:
-      ValueError: if there is no such kind.
+        ValueError: if there is no such kind.
     """
     if kind not in QUESTIONS:
         raise ValueError(f"no questions of kind {kind!r}; there are {', '.join(QUESTIONS)}")

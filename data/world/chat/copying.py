@@ -106,9 +106,9 @@ def copying(
     """Something to copy: one or two items or a sentence, three to five items, or six to eight.
 
     Args:
-      held_out: whether the items are those kept for measuring.
-      level: 1 to ``LEVELS``.
-      new_words: whether it is asked for in words that training does not contain.
+        held_out: whether the items are those kept for measuring.
+        level: 1 to ``LEVELS``.
+        new_words: whether it is asked for in words that training does not contain.
     """
     if level == 1 and draw.chance(0.25):
         given = _sentence(draw, setting, held_out)

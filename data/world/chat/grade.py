@@ -122,7 +122,7 @@ def grade(question: Mapping, answer_text: str) -> bool:
     "answer" and "messages"; or "numbers" and "target". A decline is never right.
 
     Raises:
-      ValueError: if the question names no known grader.
+        ValueError: if the question names no known grader.
     """
     if question.get("grader") not in _GRADERS:
         raise ValueError(

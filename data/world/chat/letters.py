@@ -535,7 +535,7 @@ def counting(
     """How often a letter occurs in a word of at most so many letters, asked as in training.
 
     Returns:
-      The question, and "w", the word, "l", the letter, "v", the count.
+        The question, and "w", the word, "l", the letter, "v", the count.
     """
     while True:
         word = _word(draw, setting, held_out)

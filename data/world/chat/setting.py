@@ -15,7 +15,7 @@ class Setting:
     """``options`` are config.world_chat, documented in data.world.chat.defaults.
 
     Raises:
-      InputError: if nothing or everything is to be held out.
+        InputError: if nothing or everything is to be held out.
     """
 
     options: Mapping

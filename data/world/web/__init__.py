@@ -15,8 +15,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import BinaryIO
 
-import ml_collections
 import tqdm
+from ml_collections import ConfigDict
 
 from data import run_folder
 from data.web import layout
@@ -28,7 +28,7 @@ PAGES_A_FILE = 2000
 pages = crawl.pages
 
 
-def run(config: ml_collections.ConfigDict, workdir: str) -> None:
+def run(config: ConfigDict, workdir: str) -> None:
     """The stage: writes the crawl of `config.world` into `workdir`/web_crawl."""
     final = pathlib.Path(workdir) / layout.CRAWL
     if run_folder.is_done(final):

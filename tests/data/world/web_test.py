@@ -17,8 +17,8 @@ import zlib
 from collections import Counter
 from html import escape as html_escape
 
-import ml_collections
 from absl.testing import absltest, parameterized
+from ml_collections import ConfigDict
 
 from data import run_folder
 from data.web import layout
@@ -240,7 +240,7 @@ class TextTest(parameterized.TestCase):
 
 class WriteTest(absltest.TestCase):
     def _run(self, workdir: str) -> pathlib.Path:
-        config = ml_collections.ConfigDict({"world": {"seed": 3, "megabytes": 0.2}})
+        config = ConfigDict({"world": {"seed": 3, "megabytes": 0.2}})
         web.run(config, workdir)
         return pathlib.Path(workdir) / layout.CRAWL
 

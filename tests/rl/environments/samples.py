@@ -4,7 +4,7 @@ import itertools
 import re
 from fractions import Fraction
 
-import ml_collections
+from ml_collections import ConfigDict
 
 from data.world import chat
 from data.world.chat.setting import without_facts
@@ -21,7 +21,7 @@ WORLD = (
     "sorting",
     "tables",
 )
-CONFIG = ml_collections.ConfigDict({"world": {"seed": 0}, "world_chat": chat.defaults()})
+CONFIG = ConfigDict({"world": {"seed": 0}, "world_chat": chat.defaults()})
 SETTING = without_facts(CONFIG.world_chat)
 
 

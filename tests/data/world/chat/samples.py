@@ -2,7 +2,7 @@
 
 import functools
 
-import ml_collections
+from ml_collections import ConfigDict
 
 from data.world import chat, documents, english, facts
 from data.world.chat import asking
@@ -17,8 +17,8 @@ def tellings() -> dict[str, int]:
     return documents.tellings(seed=0, megabytes=12)
 
 
-def config(**changes) -> ml_collections.ConfigDict:
-    config = ml_collections.ConfigDict({"world": {"seed": 0}, "world_chat": chat.defaults()})
+def config(**changes) -> ConfigDict:
+    config = ConfigDict({"world": {"seed": 0}, "world_chat": chat.defaults()})
     config.world_chat.count = SAMPLE
     config.world_chat.update(changes)
     return config
