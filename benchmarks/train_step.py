@@ -11,9 +11,9 @@ GPU both keep float32 weights and compute in bfloat16, and PyTorch's model and l
 torch.compile. They take steps in turn, and medians are compared, so that what else the machine does
 hits both. Losses are compared too: a step that computes something else has no speed.
 
-The fraction of peak is tokens/s · `model.parameters.flops_per_token` / `train.peak.matmul_peak`:
-6 FLOPs a token for every weight that multiplies, 12 · L · H · head_dim · T for attention, causal
-half included, over the speed of square matrix products in JAX on the same devices.
+The fraction of peak is tokens/s · `model.parameters.flops_per_token` / `train.matmul_peak`: 6 FLOPs
+a token for every weight that multiplies, 12 · L · H · head_dim · T for attention, causal half
+included, over the speed of square matrix products in JAX on the same devices.
 
 Needs PyTorch and transformers beside requirements-dev.txt.
 """
@@ -41,8 +41,8 @@ from model.config import ModelConfig, from_mapping
 from model.parameters import count, flops_per_token, parameters
 from model.sharding import make_mesh
 from train import loop, state
+from train.matmul_peak import matmul_peak
 from train.optimizer import optimizer
-from train.peak import matmul_peak
 from train.step import make_step
 
 

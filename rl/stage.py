@@ -27,7 +27,7 @@ from data.errors import InputError
 from data.run_folder import is_done
 from model.config import ModelConfig
 from model.parameters import flops_per_token
-from rl import evaluation, peak, unverified
+from rl import early_stopping, evaluation, unverified
 from rl.advantages import overlong_penalty
 from rl.environments import curriculum, named
 from rl.environments.environment import Environment, chosen_levels
@@ -115,7 +115,7 @@ def stage_config(config: ConfigDict, base: ConfigDict) -> ConfigDict:
         train[key] = rl[key]
     for key in ("warmup", "decay", "final_rate", "beta2"):
         train[key] = rl[key]
-    # What is kept for use is set at a peak (rl.peak), and does not follow the steps.
+    # What is kept for use is set at a peak (rl.early_stopping), and does not follow the steps.
     train.average = 1.0 if rl.stop_at_peak else 0.0
     train.separate_documents = True
     result.watch.log_steps = 1
@@ -174,7 +174,7 @@ def make_plan(
     rl = config.rl
     carried = {"rates": curriculum.start(len(practice.levels))} | method.carried
     if rl.stop_at_peak:
-        carried |= peak.start()
+        carried |= early_stopping.start()
     learner = Learner(config, architecture, mesh, method, carried)
     start = trained.load(workdir, rl.start, mesh).params
     judges = None
@@ -214,8 +214,8 @@ def make_plan(
         flops=0.0,
         peak=1.0,
         evaluate_first=True,
-        follow=peak.follower(unverified.TO_STOP_BY) if rl.stop_at_peak else None,
-        is_over=peak.is_over(rl.patience) if rl.stop_at_peak else None,
+        follow=early_stopping.follower(unverified.TO_STOP_BY) if rl.stop_at_peak else None,
+        is_over=early_stopping.is_over(rl.patience) if rl.stop_at_peak else None,
     )
 
 

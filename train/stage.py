@@ -27,7 +27,7 @@ from model.sampling import sampling
 from model.sharding import batch_parts, make_mesh
 from train import loop, state, watch
 from train.gradients import Metrics
-from train.peak import matmul_peak
+from train.matmul_peak import matmul_peak
 from train.scaling import with_model
 
 

@@ -17,8 +17,8 @@ from model.sharding import shardings
 class State:
     """`step` counts the steps of the loop. `average` are the parameters to evaluate and use where
     those of the last step are not: their moving average or, where a stage stops at a peak
-    (rl.peak), those of the peak; else None. Checkpoints know both by that name. `carried` are
-    arrays by name that a stage hands from step to step beside these, or None."""
+    (rl.early_stopping), those of the peak; else None. Checkpoints know both by that name. `carried`
+    are arrays by name that a stage hands from step to step beside these, or None."""
 
     step: Array
     params: dict[str, Any]

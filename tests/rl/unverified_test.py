@@ -18,7 +18,7 @@ from absl.testing import absltest
 from data.errors import InputError
 from data.run_folder import mark_done, write_atomically
 from model.sharding import make_mesh
-from rl import feedback, grpo, peak, ppo, unverified
+from rl import early_stopping, feedback, grpo, ppo, unverified
 from rl.environments import named
 from rl.environments.environment import Problem, problem_seed
 from rl.rollout import Rollout
@@ -122,8 +122,8 @@ class FiguresTest(absltest.TestCase):
 
 class PeakTest(absltest.TestCase):
     def test_keeps_the_best_and_counts_the_others(self):
-        follow, over = peak.follower("x"), peak.is_over(2)
-        carried = {name: np.float32(value) for name, value in peak.start().items()}
+        follow, over = early_stopping.follower("x"), early_stopping.is_over(2)
+        carried = {name: np.float32(value) for name, value in early_stopping.start().items()}
         current = State(np.int32(0), {"w": np.ones(2)}, (), None, carried)
         seen = []
         for n, value in enumerate((1.0, 3.0, 2.0, 3.0)):

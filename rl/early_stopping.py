@@ -37,5 +37,5 @@ def follower(figure: str) -> Callable[[State, dict[str, float]], State]:
 
 
 def is_over(patience: int) -> Callable[[State], bool]:
-    """state -> whether the last `patience` evaluations were none of them the highest."""
+    """state -> whether none of the last `patience` evaluations set a new best."""
     return lambda current: float(current.carried[_STALE]) >= patience
