@@ -8,17 +8,16 @@
 Needs two cores. 1.9M parameters; 3.7M tokens of pretraining, the first 0.29 of them practice in
 copying and nothing else, the rest what the web pipeline keeps of 24 MB of text with an eighth of
 practice in reading; 8.4M of fine-tuning. Two cores are those of an AMD EPYC without AVX-512 here,
-which other programs used for much of the time.
+which other programs used too.
 
-From a new clone with an empty package cache, 94 minutes and at most 2.8 GB of memory (stopped
-twice, which is not counted; the stages at their quietest add up to 72). Base model: validation loss
-0.976 nats a token, 0.340 bits a byte. Assistant, on what training never contained: 0.86 of the
-facts it was asked about in other words, 0.59 of those only told, 0.85 of who it is, 0.77 of the
-word problems with steps and 0.01 without, 0.78 of the products and 0.81 of the letters with Python,
-0.82 of what was withheld declined against 0.00 before interrogation, 0.04 of what it knows declined
-too, 0.37 found by search. Practice in copying: 0.53 to 0.70 of those held out. The reward model
-ordered 0.79 of the held-out pairs as the judge; RLHF rose by the judge from -0.14 to -0.02
-deviations in 20 steps and to 0.04 in 20 more, by the reward model from -0.22 to 0.23 and 0.76.
+From a new clone with an empty package cache, 80 minutes and at most 3.1 GB of memory. Base model:
+validation loss 1.066 nats a token, 0.372 bits a byte. Assistant, on what training never contained:
+0.89 of the facts it was asked about in other words, 0.60 of those only told, 0.81 of who it is,
+0.81 of the word problems with steps and none without, 0.86 of the products and 0.91 of the letters
+with Python, 0.84 of what was withheld declined against 0.00 before interrogation, 0.02 of what it
+knows declined too, 0.43 found by search. Practice in copying: 0.57 to 0.73 of those held out. The
+reward model ordered 0.78 of the held-out pairs as the judge; RLHF rose by the judge from 0.01 to
+0.20 deviations in 35 steps, by the reward model from -0.14 to 0.76.
 docs/laptop.md has more figures, what goes wrong, and what was tried.
 
 The quick variant: 11 minutes while the same cores ran tests, at most 2 GB of memory.
@@ -35,16 +34,16 @@ _SECONDS = (
     ("data.tokenizer", 25),
     ("data.tokens", 14),
     ("data.chat_tokens", 50),
-    ("train.pretrain", 740),
+    ("train.pretrain", 730),
     ("train.sft", 1210),
     ("evals.interrogate", 180),
     ("data.chat_tokens:sft=sft_again", 49),
-    ("train.sft:sft=sft_again", 400),
-    ("rl.rankings", 122),
+    ("train.sft:sft=sft_again", 340),
+    ("rl.rankings", 115),
     ("train.reward", 340),
-    ("rl.grpo", 390),
-    ("rl.grpo:rl=rlhf", 339),
-    ("evals.assistant", 112),
+    ("rl.grpo", 375),
+    ("rl.grpo:rl=rlhf", 290),
+    ("evals.assistant", 85),
     ("evals.report", 40),
 )
 
