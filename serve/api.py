@@ -30,7 +30,6 @@ import functools
 import os
 import pathlib
 import re
-import resource
 import socket
 import time
 from collections.abc import Callable
@@ -42,7 +41,7 @@ from data.errors import InputError, one_line_errors
 from serve.engine import Engine
 from serve.http.engine_thread import EngineThread, Served, State
 from serve.http.label_folder import LabelFolder
-from serve.http.limits import Limits
+from serve.http.limits import Limits, connections_allowed
 from serve.http.metrics import new_metrics
 from serve.http.server import make_server
 from serve.http.site import Site
@@ -118,8 +117,6 @@ DRAIN_SECONDS = flags.DEFINE_float(
 
 # Tokens written between two looks at what has come in.
 _STEPS = 4
-# Open files of the server beside its connections.
-_OTHER_FILES = 256
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -226,7 +223,9 @@ def serve(
     Raises:
         InputError: the port is taken, or something in `made` raised it.
     """
-    _allow_open_files(limits.connections)
+    allowed = connections_allowed(limits.connections)
+    if allowed < limits.connections:
+        say(f"{allowed} connections may be open, fewer than --connections={limits.connections}")
     listening = _listen(HOST.value, PORT.value)
     metrics = new_metrics()
     threads = {name: EngineThread(make, limits, metrics) for name, make in made.items()}
@@ -255,18 +254,6 @@ def serve(
         os._exit(0 if error is None else 2)
     if error is not None:
         raise error
-
-
-def _allow_open_files(connections: int) -> None:
-    """Each connection is one, and without one that is free none can even be refused."""
-    wanted = connections + _OTHER_FILES
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY or soft >= wanted:
-        return
-    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
-    if allowed < wanted:
-        say(f"{allowed} files may be open, too few for --connections={connections}: lower it")
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -1,6 +1,10 @@
 """What one client may ask of the server."""
 
 import dataclasses
+import resource
+
+# Open files of the server beside its connections.
+_OTHER_FILES = 256
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,3 +35,14 @@ class Limits:
     write_seconds: float = 20.0
     idle_seconds: float = 30.0
     drain_seconds: float = 60.0
+
+
+def connections_allowed(wanted: int) -> int:
+    """How many connections may be open at a time, each of which is an open file of this process,
+    once its limit is raised as far as it may be for so many."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    files = wanted + _OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < files:
+        soft = files if hard == resource.RLIM_INFINITY else min(files, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return wanted if soft == resource.RLIM_INFINITY else min(wanted, soft - _OTHER_FILES)

@@ -107,7 +107,7 @@ class GrpoTest(absltest.TestCase):
 
         def problem(seed, level):
             made = toy.environment().problem(seed, level)
-            words = long if seed // 2 % 3 else "the cat"
+            words = long if seed // 2 % 3 else f"the cat saw {seed % 1000}"
             return dataclasses.replace(made, messages=({"role": "user", "content": words},))
 
         config = self.config.copy_and_resolve_references()
@@ -119,7 +119,7 @@ class GrpoTest(absltest.TestCase):
         left_out = sum(line.get("left_out", 0) for line in lines)
         self.assertGreater(left_out, 4)
         held = watch.records(workdir / "rl" / "rollouts.jsonl")
-        self.assertEqual({line["prompt"][0]["content"] for line in held}, {"the cat"})
+        self.assertNotIn(long, {line["prompt"][0]["content"] for line in held})
         # The same problems are left out in both evaluations.
         (held_out,) = {x["held_out_left_out"] for x in lines if "held_out_left_out" in x}
         self.assertGreater(held_out, 4)

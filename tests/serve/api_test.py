@@ -5,7 +5,6 @@ import json
 import os
 import pathlib
 import re
-import resource
 import signal
 import subprocess
 import sys
@@ -15,7 +14,6 @@ from unittest import mock
 
 from absl.testing import absltest
 
-from serve import api
 from serve.exported import export_hf
 from serve.load import load
 from tests.serve import small_run
@@ -43,24 +41,6 @@ def ask(port: int, method: str, path: str, body: dict | None = None):
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request(method, path, json.dumps(body) if body else None)
     return connection.getresponse()
-
-
-class OpenFilesTest(absltest.TestCase):
-    def test_the_limit_is_raised_as_far_as_it_may_be(self):
-        for limits, connections, raised in (
-            ((1024, 4096), 1024, (1280, 4096)),
-            ((1024, 1100), 1024, (1100, 1100)),
-            ((1024, resource.RLIM_INFINITY), 5000, (5256, resource.RLIM_INFINITY)),
-            ((4096, 4096), 1024, None),
-            ((resource.RLIM_INFINITY,) * 2, 1024, None),
-        ):
-            with (
-                self.subTest(str(limits)),
-                mock.patch.object(resource, "getrlimit", return_value=limits),
-                mock.patch.object(resource, "setrlimit") as put,
-            ):
-                api._allow_open_files(connections)
-                self.assertEqual(put.call_args and put.call_args.args[1], raised)
 
 
 class CommandTest(absltest.TestCase):

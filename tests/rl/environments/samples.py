@@ -8,6 +8,7 @@ from ml_collections import ConfigDict
 
 from data.world import chat
 from data.world.chat.setting import without_facts
+from evals import exact_match
 from rl.environments.environment import Problem
 from tests.data.world.chat import copying_test
 
@@ -86,7 +87,7 @@ def wrong(name: str, problem: Problem) -> list[str]:
         "I don't know.",
         text_of(problem),
         f"{answer}\n<|im_end|>",
-        answer + " " * 3000,
+        answer + " " * exact_match.MOST,
     ]
 
 

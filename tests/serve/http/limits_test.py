@@ -2,14 +2,17 @@
 
 import http.client
 import json
+import resource
 import socket
 import threading
 import time
 import unittest
+from unittest import mock
 
 from absl.testing import absltest, parameterized
 
 from data.conversations import END
+from serve.http.limits import connections_allowed
 from tests.serve.http.live import Slow, live
 
 HELLO = {"messages": [{"role": "user", "content": "hello"}]}
@@ -35,6 +38,24 @@ def raw(port: int, data: bytes, seconds: float = 10) -> bytes:
 
 def head(length: str, path: str = CHAT) -> bytes:
     return f"POST {path} HTTP/1.1\r\nHost: localhost\r\n{length}\r\n\r\n".encode()
+
+
+class ConnectionsAllowedTest(absltest.TestCase):
+    def test_the_limit_of_open_files_is_raised_as_far_as_it_may_be(self):
+        for limits, wanted, raised, allowed in (
+            ((1024, 4096), 1024, (1280, 4096), 1024),
+            ((1024, 1100), 1024, (1100, 1100), 844),
+            ((1024, resource.RLIM_INFINITY), 5000, (5256, resource.RLIM_INFINITY), 5000),
+            ((4096, 4096), 1024, None, 1024),
+            ((resource.RLIM_INFINITY,) * 2, 1024, None, 1024),
+        ):
+            with (
+                self.subTest(str(limits)),
+                mock.patch.object(resource, "getrlimit", return_value=limits),
+                mock.patch.object(resource, "setrlimit") as put,
+            ):
+                self.assertEqual(connections_allowed(wanted), allowed)
+                self.assertEqual(put.call_args and put.call_args.args[1], raised)
 
 
 class BodiesTest(absltest.TestCase):
