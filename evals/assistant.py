@@ -6,7 +6,6 @@ identity; letters and products with and without the Python tool; word problems w
 steps. Answers are greedy; each is kept, readable, in assistant/answers.jsonl.
 """
 
-import contextlib
 import dataclasses
 import json
 import pathlib
@@ -25,7 +24,7 @@ from evals.answers import Question
 from serve.engine import Engine
 from serve.load import load
 from serve.tools.resolve import resolve
-from serve.tools.tool import Tool
+from serve.tools.tool import Tool, closing_tools
 from serve.turns import Bounds
 
 FOLDER = "assistant"
@@ -83,10 +82,7 @@ def run(config: ConfigDict, workdir: str) -> None:
             f"{workdir} has no finished stage {last!r}, which config.assistant.stage names: train "
             "it before, or name another"
         )
-    with contextlib.ExitStack() as closing:
-        tools = resolve(["python", "search"], workdir, config)
-        for tool in tools:
-            closing.callback(tool.close)
+    with closing_tools(resolve(["python", "search"], workdir, config)) as tools:
         figures, lines = _measured(config, workdir, tools)
     write_json_lines(folder / "answers.jsonl", lines)
     figures["seconds"] = _training_seconds(config, pathlib.Path(workdir))

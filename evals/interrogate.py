@@ -14,7 +14,6 @@ continents), so that a verdict takes the other questions about the same entity i
 """
 
 import collections
-import contextlib
 import pathlib
 import shutil
 from collections.abc import Iterator, Sequence
@@ -36,7 +35,7 @@ from evals import answers, exact_match
 from evals.answers import Answer, Question
 from serve.load import load
 from serve.tools.resolve import resolve
-from serve.tools.tool import Tool
+from serve.tools.tool import Tool, closing_tools
 from serve.turns import Bounds
 
 KNOWN, UNSURE, UNKNOWN = "known", "unsure", "unknown"
@@ -72,9 +71,7 @@ def run(config: ConfigDict, workdir: str) -> None:
         for question, of_one, score, verdict in zip(asked, given, scores, verdicts, strict=True)
     ]
     write_json_lines(partial / "questions.jsonl", found)
-    with contextlib.ExitStack() as closing:
-        (search,) = resolve(["search"], workdir, config)
-        closing.callback(search.close)
+    with closing_tools(resolve(["search"], workdir, config)) as (search,):
         made = lessons(asked, given, verdicts, search, config.seed)
         write_json_lines(partial / INTERROGATED[1], made)
     counts = collections.Counter(verdicts)

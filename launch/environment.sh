@@ -120,7 +120,8 @@ install_requirements() {
   fi
   "$python" -m pip --version >/dev/null 2>&1 || "$python" -m ensurepip --default-pip >/dev/null
   # Without --no-compile, pip takes a minute on one core for modules that nobody imports.
-  "$python" -m pip install ${quiet[@]+"${quiet[@]}"} --disable-pip-version-check --no-compile "${packages[@]}" ||
+  "$python" -m pip install ${quiet[@]+"${quiet[@]}"} \
+    --disable-pip-version-check --no-compile "${packages[@]}" ||
     fail "the installation of $1 failed, as said above; if a package has no build for" \
       "Python $(python_version "$python"), choose another with PRIMER_PYTHON=python3.12."
 }

@@ -41,6 +41,7 @@ from rl.environments.environment import (
 from rl.rollout import has_room
 from serve.load import Trained, load
 from serve.tools.resolve import resolve as resolve_tools
+from serve.tools.tool import closing_tools
 from serve.turns import Bounds
 from train.reward import RewardModel
 from train.stage import check_counts
@@ -213,8 +214,7 @@ def _answers(
 ) -> list[list[answers.Answer]]:
     """As many answers to each problem as the most that are to be chosen from."""
     section = config.best_of_n
-    tools = resolve_tools(section.tools, workdir, config, seed=config.seed)
-    try:
+    with closing_tools(resolve_tools(section.tools, workdir, config, seed=config.seed)) as tools:
         check_tools(problems, [tool.name for tool in tools], "best_of_n")
         return answers.ask(
             answers.engine_of(trained),
@@ -225,9 +225,6 @@ def _answers(
             section.temperature,
             config.seed,
         )
-    finally:
-        for tool in tools:
-            tool.close()
 
 
 def _scores(

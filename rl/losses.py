@@ -94,8 +94,7 @@ def policy_loss(log_probs: Array, batch: dict[str, Array], settings: PolicyLoss)
         "clipped", the fraction where clipping changed the loss (cispo: the ratio); "dual_clipped"
         where that is on; "old_kl", the divergence from the old policy; "entropy", as -log p; "kl"
         where there is a reference; and where there is a sampler's "mismatch", |trainer - sampler|
-            in
-        nats, "weight", the mean correction, and "truncated", the fraction cut.
+        in nats, "weight", the mean correction, and "truncated", the fraction cut.
     """
     written = batch["mask"] > 0
     mask, segment_ids = written.astype(jnp.float32), batch["segment_ids"]

@@ -6,7 +6,6 @@ judged and packed into rows, and the optimizer follows what the algorithm makes 
 that a run that was killed goes on to the same bits. Shapes are fixed, whatever the policy writes.
 """
 
-import contextlib
 import itertools
 import os
 import pathlib
@@ -37,6 +36,7 @@ from rl.packing import Packed, pack
 from rl.practice import Practice, Writer
 from rl.rollout import Rewards, Rollout, verified
 from serve.tools.resolve import resolve as resolve_tools
+from serve.tools.tool import closing_tools
 from train import loop, stage, state, trained, watch
 from train.gradients import Metrics
 from train.scaling import resolve, with_model
@@ -72,10 +72,7 @@ def run(
     _warn_of_what_was_trained_on(config)
     mesh = stage.mesh_of(config, architecture, "rl")
     method = make_method(config, architecture, tokenizer.vocab_size)
-    with contextlib.ExitStack() as stack:
-        tools = resolve_tools(config.rl.tools, workdir, config, seed=config.seed)
-        for tool in tools:
-            stack.callback(tool.close)
+    with closing_tools(resolve_tools(config.rl.tools, workdir, config, seed=config.seed)) as tools:
         writer = Writer(architecture, tokenizer, tools, config)
         practice = Practice(config, environment, make_rewards(environment), writer)
         stage.run(

@@ -11,6 +11,7 @@ temperature 1, above their mean.
 
 import dataclasses
 import functools
+import itertools
 import json
 import math
 import pathlib
@@ -123,16 +124,20 @@ def _measured_by(config: ConfigDict, workdir: str) -> dict[str, Any]:
 def says_when_to_stop(problems: Sequence[Problem]) -> list[bool]:
     """Of each held-out problem, whether it is of the half that says when to stop: every second is,
     and one that asks the same as an earlier one is of that one's half."""
-    places: dict[str, int] = {}
-    return [places.setdefault(asked(one.messages), len(places)) % 2 == 0 for one in problems]
+    return _of_first_half([asked(one.messages) for one in problems])
 
 
 def stopped_by(folder: pathlib.Path) -> set[str]:
     """Of the held-out problems that the policy of a stage was asked, what those of the half that
     said when to stop ask (rl.environments.environment.asked)."""
     lines = watch.records(folder / evaluation.ROLLOUTS)
-    first = [line for line in lines if line["step"] == lines[0]["step"]]
-    return set(list(dict.fromkeys(asked(line["prompt"]) for line in first))[::2])
+    first = [asked(line["prompt"]) for line in lines if line["step"] == lines[0]["step"]]
+    return set(itertools.compress(first, _of_first_half(first)))
+
+
+def _of_first_half(asked_for: Sequence[str]) -> list[bool]:
+    places: dict[str, int] = {}
+    return [places.setdefault(one, len(places)) % 2 == 0 for one in asked_for]
 
 
 def figures(

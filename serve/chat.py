@@ -50,7 +50,7 @@ from serve.terminal import (
     write,
 )
 from serve.tools.resolve import resolve
-from serve.tools.tool import Tool
+from serve.tools.tool import Tool, closing_tools
 from serve.turns import Bounds, Event, Turns
 
 WORKDIR = flags.DEFINE_string("workdir", None, "The run's folder.")
@@ -113,13 +113,12 @@ _COMMAND = re.compile(r"/([a-z]+)(?:\s+(.*))?", re.DOTALL)
 
 def main(argv: list[str]) -> None:
     logging.set_verbosity(logging.WARNING)
-    with one_line_errors(), contextlib.ExitStack() as closing:
+    with one_line_errors(), contextlib.ExitStack() as stack:
         stage, settings = _checked(argv)
         prepare_streams()
         config = read_config(WORKDIR.value, stage) if MODEL.value is None else None
-        tools = resolve(TOOLS.value, WORKDIR.value, config, DOCUMENTS.value)
-        for tool in tools:
-            closing.callback(tool.close)
+        at_hand = resolve(TOOLS.value, WORKDIR.value, config, DOCUMENTS.value)
+        tools = stack.enter_context(closing_tools(at_hand))
         if MODEL.value is None:
             trained = load(WORKDIR.value, stage, weights=PRECISION.value)
         else:
@@ -141,7 +140,7 @@ def main(argv: list[str]) -> None:
         if BASE.value:
             _complete(engine, settings)
         else:
-            closing.enter_context(contextlib.closing(turns := _turns(engine, tools)))
+            stack.enter_context(contextlib.closing(turns := _turns(engine, tools)))
             room = min(MAX_TOKENS.value, engine.length // 2)
             declarations = [tool.declaration for tool in tools]
             conversation = Conversation(

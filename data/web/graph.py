@@ -13,7 +13,6 @@ from typing import Any
 
 import apache_beam as beam
 
-from data.errors import InputError
 from data.web import clusters, funnel, lookups, pages, passes, sinks, steps
 from data.web.settings import DUPLICATES, Settings
 
@@ -41,9 +40,9 @@ class FilterShard(beam.DoFn):
             try:
                 passes.filter_shard(shard, self._chain, self._folder)
                 break
-            except pages.Unreadable as error:
+            except pages.Unreadable:
                 if pause is None:
-                    raise InputError(str(error)) from error
+                    raise
                 time.sleep(pause)
         yield shard
 

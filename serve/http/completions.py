@@ -112,12 +112,10 @@ def _read(site: Site, served: Served, body: dict[str, Any]) -> _Asked:
         if body.get(name) not in (None, "", 1, body.get("n")):
             raise invalid(name, f"'{name}' is not supported by this server.", "unsupported_value")
     n = fields.integer(body, "n", 1, 1, site.limits.choices)
-    prompts = _prompts(served, body, n, site.limits.choices)
-    given = body.get("prompt")
-    several = isinstance(given, list) and type(given[0]) is not int
+    prompts, said = _prompts(served, body, n, site.limits.choices)
     asked = _Asked(
         prompts=prompts,
-        said=[one not in (None, "") for one in (given if several else [given])],
+        said=said,
         n=n,
         max_tokens=min(limit, fields.integer(body, "max_tokens", _MAX_TOKENS, 0, 2**31 - 1)),
         echo=fields.boolean(body, "echo"),
@@ -136,10 +134,13 @@ def _read(site: Site, served: Served, body: dict[str, Any]) -> _Asked:
     return asked
 
 
-def _prompts(served: Served, body: dict[str, Any], n: int, most: int) -> list[np.ndarray]:
+def _prompts(
+    served: Served, body: dict[str, Any], n: int, most: int
+) -> tuple[list[np.ndarray], list[bool]]:
+    """Each prompt's tokens, and whether it says anything."""
     value = body.get("prompt")
     if value is None:
-        return [np.asarray([served.tokenizer.end_of_text], np.int32)]
+        return [np.asarray([served.tokenizer.end_of_text], np.int32)], [False]
     if isinstance(value, str) or (isinstance(value, list) and value and type(value[0]) is int):
         value = [value]
     if not isinstance(value, list) or not value:
@@ -156,7 +157,7 @@ def _prompts(served: Served, body: dict[str, Any], n: int, most: int) -> list[np
             found.append(checked_ids(prompt, served.tokenizer.vocab_size, "prompt"))
         else:
             raise invalid("prompt", "'prompt' holds neither strings nor lists of token ids.")
-    return found
+    return found, [prompt != "" for prompt in value]
 
 
 def _requests(served: Served, asked: _Asked) -> list[Request]:

@@ -81,9 +81,8 @@ def conversation(body: dict[str, Any], tools: list[Any]) -> dict[str, Any]:
         raise invalid("messages", "'messages' must be a list of messages, at least one.")
     if len(messages) > MAX_MESSAGES:
         raise invalid("messages", f"'messages' may hold {MAX_MESSAGES} messages at most.")
-    messages = [_of_today(message) for message in _in_order_of_calls(messages)]
     try:
-        return checked({"messages": messages, "tools": tools})
+        return checked({"messages": _in_order_of_calls(messages), "tools": tools})
     except Malformed as error:
         param = "tools" if "tool " in str(error) and "message" not in str(error) else "messages"
         raise invalid(param, f"The conversation cannot be used: {error}.") from None
@@ -124,13 +123,6 @@ def _characters(found: dict[str, Any]) -> int:
         ),
     )
     return sum(map(len, texts))
-
-
-def _of_today(message: Any) -> Any:
-    """OpenAI's newer name of a role as its older one."""
-    if isinstance(message, dict) and message.get("role") == "developer":
-        return message | {"role": "system"}
-    return message
 
 
 def _in_order_of_calls(messages: list[Any]) -> list[Any]:

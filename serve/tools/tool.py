@@ -4,8 +4,9 @@ A model may write anything as a call: the answer is always a text of bounded len
 was wrong where something was.
 """
 
+import contextlib
 import dataclasses
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 from absl import logging
@@ -47,6 +48,15 @@ class Tool:
     @property
     def name(self) -> str:
         return self.declaration["function"]["name"]
+
+
+@contextlib.contextmanager
+def closing_tools(tools: Sequence[Tool]) -> Iterator[Sequence[Tool]]:
+    """The tools, which are closed in the end whatever happens."""
+    with contextlib.ExitStack() as stack:
+        for tool in tools:
+            stack.callback(tool.close)
+        yield tools
 
 
 def call_tool(tools: Sequence[Tool], call: dict[str, Any], elsewhere: Collection[str] = ()) -> str:
