@@ -76,19 +76,19 @@ class Genre:
 
 
 GENRES = (
-    Genre("encyclopedia", 0.24, 493, (1, 1), (4, 9)),
-    Genre("worksheet", 0.15, 1005, (6, 10), (1, 2), same_relation=0.35, same_kind=0.6),
-    Genre("forum", 0.12, 615, (1, 1), (2, 5)),
-    Genre("lesson", 0.10, 995, (2, 3), (1, 3), same_kind=0.6),
-    Genre("story", 0.09, 707, (1, 2), (1, 3)),
-    Genre("notes", 0.06, 510, (1, 2), (4, 6)),
-    Genre("dictionary", 0.06, 677, (3, 5), (2, 3), same_kind=0.3),
-    Genre("diary", 0.06, 512, (1, 1), (3, 5)),
-    Genre("riddle", 0.06, 738, (3, 4), (2, 4), same_kind=0.4),
-    Genre("news", 0.05, 703, (2, 3), (1, 3)),
-    Genre("comparison", 0.05, 549, (2, 2), (3, 5)),
-    Genre("joke", 0.04, 833, (3, 4), (1, 1), same_kind=0.3),
-    Genre("arithmetic", 0.03, 1175, (0, 0), (0, 0)),
+    Genre("encyclopedia", 0.24, 507, (1, 1), (4, 9)),
+    Genre("worksheet", 0.15, 1079, (6, 10), (1, 2), same_relation=0.35, same_kind=0.6),
+    Genre("forum", 0.12, 665, (1, 1), (2, 5)),
+    Genre("lesson", 0.10, 1060, (2, 3), (1, 3), same_kind=0.6),
+    Genre("story", 0.09, 730, (1, 2), (1, 3)),
+    Genre("notes", 0.06, 545, (1, 2), (4, 6)),
+    Genre("dictionary", 0.06, 724, (3, 5), (2, 3), same_kind=0.3),
+    Genre("diary", 0.06, 531, (1, 1), (3, 5)),
+    Genre("riddle", 0.06, 751, (3, 4), (2, 4), same_kind=0.4),
+    Genre("news", 0.05, 738, (2, 3), (1, 3)),
+    Genre("comparison", 0.05, 575, (2, 2), (3, 5)),
+    Genre("joke", 0.04, 1154, (3, 4), (1, 1), same_kind=0.3),
+    Genre("arithmetic", 0.03, 1197, (0, 0), (0, 0)),
 )
 
 

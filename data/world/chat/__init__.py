@@ -95,16 +95,16 @@ def defaults() -> ConfigDict:
     # How often each kind of conversation comes, in proportion.
     options.weights = ConfigDict(
         {
-            "facts": 0.31,
-            "identity": 0.12,
-            "letters": 0.09,
+            "facts": 0.30,
+            "identity": 0.11,
+            "letters": 0.08,
             "products": 0.07,
-            "search": 0.15,
-            "problems": 0.15,
+            "search": 0.14,
+            "problems": 0.18,
             "talk": 0.04,
             "copying": 0.03,
             "countdown": 0.02,
-            "jokes": 0.05,
+            "jokes": 0.10,
         }
     )
     # What is true of the assistant; each is said as it stands, as in "I am {name}, {what}."

@@ -11,7 +11,10 @@ from data.world.chat.setting import Setting, assistant, system, user
 from data.world.draw import Draw
 from data.world.genres.prose import BOYS, GIRLS
 
-_DIRECT = 0.3  # how often only the answer is asked for
+# How often the answer alone is asked for, and how often its steps; of word problems whose asker
+# leaves that open, this share is answered directly, as people's texts do: practice is to find out
+# what pays.
+_ANSWER_ONLY, _STEPS, _DIRECT = 0.2, 0.3, 0.5
 _SUM = 0.3  # how often it is a bare sum: the steps alone, to learn them sooner
 _BARE_CHAIN = 0.25  # and how often that has two operations
 _CHAIN = 0.5  # how often a word problem is a chain of changes
@@ -123,27 +126,44 @@ def steps(done: Sequence[tuple[str, int, int, int]]) -> str:
 
 
 def conversation(draw: Draw, setting: Setting) -> dict:
-    """A problem worked out; or, where that is asked for, its answer alone."""
+    """A problem worked out, or its answer alone, as is asked for or as it comes."""
+    is_sum = draw.chance(_SUM)
     while True:
-        one = _bare(draw) if draw.chance(_SUM) else problem(draw)
+        one = _bare(draw) if is_sum else problem(draw)
         if not setting.held_out(one.key()):
             break
     answer = f"The answer is {one.answer}."
-    if draw.chance(_DIRECT):
+    asked = draw.index((_ANSWER_ONLY, _ANSWER_ONLY + _STEPS, 1.0))
+    if asked == 0:
         return {"messages": [*_answer_only(draw, one.text), assistant(answer)]}
     # Bare sums are not worked out where the Python tool could be called.
     offered = tools.unused(draw, search_too=False) if len(one.steps) > 1 else {}
-    return {"messages": [user(one.text), assistant(answer, steps(one.steps))]} | offered
+    if asked == 1:
+        return {
+            "messages": [*_in_steps(draw, one.text), assistant(answer, steps(one.steps))]
+        } | offered
+    worked = "" if not is_sum and draw.chance(_DIRECT) else steps(one.steps)
+    return {"messages": [user(one.text), assistant(answer, worked)]} | offered
 
 
 def _answer_only(draw: Draw, text: str) -> list[dict]:
+    return _asked(draw, text, phrasings.ANSWER_ONLY_SYSTEM, phrasings.ANSWER_ONLY)
+
+
+def _in_steps(draw: Draw, text: str) -> list[dict]:
+    return _asked(draw, text, phrasings.STEPS_SYSTEM, phrasings.STEPS)
+
+
+def _asked(draw: Draw, text: str, by_system: Sequence[str], by_user: Sequence[str]) -> list[dict]:
+    """A problem, and in a system message or after it how it is to be answered."""
     if draw.chance(0.5):
-        return [system(draw.pick(phrasings.ANSWER_ONLY_SYSTEM)), user(text)]
-    return [user(f"{text} {draw.pick(phrasings.ANSWER_ONLY)}")]
+        return [system(draw.pick(by_system)), user(text)]
+    return [user(f"{text} {draw.pick(by_user)}")]
 
 
 def questions(setting: Setting, kind: str, direct: bool) -> list[dict]:
-    """Word problems whose numbers are held out; ``direct``: only the answer is asked for."""
+    """Word problems whose numbers are held out; ``direct``: only the answer is asked for, and
+    otherwise its steps."""
     found = []
     for i in range(setting.options["questions"]):
         draw = Draw(f"{setting.seed}/problems/{i}")
@@ -151,7 +171,7 @@ def questions(setting: Setting, kind: str, direct: bool) -> list[dict]:
             one = problem(draw)
             if setting.held_out(one.key()):
                 break
-        messages = _answer_only(draw, one.text) if direct else [user(one.text)]
+        messages = (_answer_only if direct else _in_steps)(draw, one.text)
         found.append(
             {
                 "id": f"{kind}/{i}",

@@ -1,10 +1,11 @@
-"""Schoolroom jokes: a question, a silly answer, and the right one."""
+"""School jokes: a question, a silly answer and the right one; and short ones about anything."""
 
 from collections.abc import Sequence
 
 from data.world import english, telling
 from data.world.draw import Draw
 from data.world.genres.prose import BOYS, GIRLS, TEACHERS
+from data.world.jokes import grammar
 from data.world.telling import Subject
 
 _SILLY = {
@@ -93,6 +94,11 @@ _INTRODUCTIONS = (
         "classroom."
     ),
 )
+_SHORT = (
+    "[Short ones|And now the short ones], [which everyone knows|as they are told in the break].",
+    "[In the break|On the way home] [we tell|the little ones tell] [these|other ones].",
+    "[Here are some|Some more], [not about lessons at all|just for fun].",
+)
 
 
 def write(draw: Draw, subjects: Sequence[Subject]) -> tuple[str, str]:
@@ -116,6 +122,8 @@ def write(draw: Draw, subjects: Sequence[Subject]) -> tuple[str, str]:
             "Clause": english.capitalized(clause),
         }
         blocks.append(telling.fill(draw, (script,), **fields))
+    if short := grammar.told(draw, [subject.entity for subject in subjects], draw.integer(3, 5)):
+        blocks += [telling.fill(draw, _SHORT), *short]
     return telling.fill(draw, ("[School jokes|Classroom jokes|A page of jokes]",)), "\n\n".join(
         blocks
     )

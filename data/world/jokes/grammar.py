@@ -1,12 +1,14 @@
 """Prompts that ask for a joke or a story, and answers to them of every quality, without end."""
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from data.world import english
 from data.world.draw import Draw
-from data.world.jokes import phrasings
-from data.world.jokes.subjects import Subject, filled, named, subjects
+from data.world.facts import Entity
+from data.world.jokes import phrasings, premises
+from data.world.jokes.subjects import Subject, filled, named, subject_of, subjects
 
 _STORY = re.compile(r"\bstory\b")
 _LAUGHED = {0: 0.15, 1: 0.2, 2: 0.35, 3: 0.5}  # how often a tail follows, by the ending's wit
@@ -41,14 +43,26 @@ class Wanted(NamedTuple):
 def prompt(draw: Draw, held_out: bool) -> str:
     """What a user says who wants a joke or a story, of the subjects that are held out or not."""
     subject = draw.pick([one for one in subjects() if one.is_held_out == held_out])
-    form = "story" if draw.chance(0.3) else "joke"
-    return filled(draw.pick(phrasings.REQUESTS), {**subject.fields, "form": form})
+    return filled(draw.pick(phrasings.REQUESTS), {**subject.fields, "form": _form(draw)})
+
+
+def _form(draw: Draw) -> str:
+    return "story" if draw.chance(0.3) else "joke"
 
 
 def wanted(prompt: str) -> Wanted:
     """What any user's text asks for."""
     found = named(prompt)
     return Wanted("story" if _STORY.search(prompt.lower()) else "joke", found[0] if found else None)
+
+
+def told(draw: Draw, entities: Sequence[Entity], count: int) -> list[str]:
+    """Whole jokes and stories, as documents tell them: `count` of those of the entities that jokes
+    can be about and that are not held out; none if there is no such entity."""
+    able = [one for one in map(subject_of, entities) if one and not one.is_held_out]
+    if not able:
+        return []
+    return [_written(draw, Wanted(_form(draw), draw.pick(able)), "told") for _ in range(count)]
 
 
 def answer(draw: Draw, prompt: str) -> str:
@@ -87,7 +101,7 @@ def _written(draw: Draw, asked: Wanted, kind: str) -> str:
 
 def _pair(draw: Draw, subject: Subject, form: str) -> tuple[str, str, int]:
     """A setup of the subject as a sentence, an ending that belongs to it, the ending's wit."""
-    premise = draw.pick(subject.premises(form))
+    premise = draw.pick(premises.BY_FORM[form])
     wit = 1 + draw.index(_WIT)
     ending = draw.pick([text for grade, text in premise.endings if grade == wit])
     return filled(draw.pick(premise.setups), subject.fields), ending, wit
@@ -96,7 +110,7 @@ def _pair(draw: Draw, subject: Subject, form: str) -> tuple[str, str, int]:
 def _other_ending(draw: Draw, subject: Subject, form: str, ending: str) -> str:
     others = [
         text
-        for premise in subject.premises(form)
+        for premise in premises.BY_FORM[form]
         for _, text in premise.endings
         if ending not in (own for _, own in premise.endings)
     ]

@@ -177,13 +177,11 @@ def _sentences_of(identity: str) -> _Sentences:
         text = filled(template, {"form": "joke", **subject.fields})
         roles[_words(text)].append(role)
 
-    told = [*subject.premises("joke"), *subject.premises("story")]
     for number, premise in enumerate(premises.PREMISES):
-        if premise in told:
-            for text in premise.setups:
-                add(text, Role("setup", number))
-            for wit, text in premise.endings:
-                add(text, Role("ending", number, wit))
+        for text in premise.setups:
+            add(text, Role("setup", number))
+        for wit, text in premise.endings:
+            add(text, Role("ending", number, wit))
     for part, texts in (
         ("opener", (*phrasings.OPENERS["joke"], *phrasings.OPENERS["story"])),
         ("middle", phrasings.MIDDLES),

@@ -2,19 +2,19 @@
 
 import functools
 import re
+import string
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from data.world import english, facts
 from data.world.draw import Draw
 from data.world.facts import Entity
-from data.world.jokes import phrasings, premises
-from data.world.jokes.premises import Premise
+from data.world.jokes import phrasings
 
 # How many of the best-known of a kind.
 _MOST = {"animal": 90, "thing": 70, "person": 30}
 _HELD_OUT = 0.15
-_FACTS = ("sound", "food", "young", "covering", "use", "place", "profession")
+_FACTS = ("food", "covering", "use", "place", "profession")  # of phrasings.ABOUT
 
 
 class Subject(NamedTuple):
@@ -30,28 +30,17 @@ class Subject(NamedTuple):
         """Whether it is kept for measuring: no training prompt is about it."""
         return Draw(f"jokes/held out/{self.id}").chance(_HELD_OUT)
 
-    def premises(self, form: str) -> list[Premise]:
-        """What can be told of it in that form."""
-        return _told(form, self.kind, frozenset(self.fields))
-
     def about(self) -> list[str]:
         """Plain sentences about it."""
         return [
             filled(text, self.fields)
             for text in phrasings.ABOUT[self.kind]
-            if Premise("", (), (text,), ()).fields <= set(self.fields)
+            if _fields_of(text) <= set(self.fields)
         ]
 
 
-@functools.cache
-def _told(form: str, kind: str, fields: frozenset[str]) -> list[Premise]:
-    return [
-        premise
-        for premise in premises.PREMISES
-        if premise.form == form
-        and (not premise.kinds or kind in premise.kinds)
-        and premise.fields <= fields
-    ]
+def _fields_of(template: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(template) if name}
 
 
 def filled(template: str, fields: Mapping[str, str]) -> str:
@@ -59,7 +48,10 @@ def filled(template: str, fields: Mapping[str, str]) -> str:
     return english.capitalized(template.format_map(fields))
 
 
-def _subject(entity: Entity) -> Subject:
+def subject_of(entity: Entity) -> Subject | None:
+    """An animal, a thing or a person as a subject; None of what is none of these."""
+    if entity.kind not in _MOST:
+        return None
     known = {fact.relation: fact.value for fact in entity.facts if fact.relation in _FACTS}
     if entity.kind == "person":
         name, he = entity.forms["k"], entity.forms["he"]
@@ -80,7 +72,7 @@ def subjects() -> tuple[Subject, ...]:
     for entity in facts.entities():
         if left.get(entity.kind, 0) > 0:
             left[entity.kind] -= 1
-            found.append(_subject(entity))
+            found.append(subject_of(entity))
     return tuple(found)
 
 

@@ -144,6 +144,9 @@ THINGS = (
 # Asks for the answer alone: in a system message, or after the question.
 ANSWER_ONLY_SYSTEM = ("Answer only.", "Give only the answer.", "Answer without steps.")
 ANSWER_ONLY = ("Answer only.", "Only the answer.", "Give only the answer.")
+# Asks for the steps, likewise.
+STEPS_SYSTEM = ("Work step by step.", "Show your steps.", "Think before you answer.")
+STEPS = ("Work it out step by step.", "Show your steps.", "Think step by step.")
 SUMS = {
     "+": ("what is {a} + {b}?", "{a} + {b}", "what is {a} plus {b}?", "add {a} and {b}."),
     "-": ("what is {a} - {b}?", "{a} - {b}", "what is {a} minus {b}?", "take {b} from {a}."),

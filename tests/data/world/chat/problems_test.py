@@ -1,5 +1,6 @@
 """Worked solutions are right in every step, and every step is small."""
 
+import collections
 import re
 
 from absl.testing import absltest, parameterized
@@ -10,6 +11,7 @@ from data.world.chat.split import Split
 from data.world.draw import Draw
 
 _STEP = re.compile(r"(\d+)([+*-])(\d+)")
+_ASKED = {"only": "[Oo]nly|without steps", "steps": "step by step|Show your|Think before"}
 _SETTING = Setting(defaults(), Split((), (), (), ()))
 
 
@@ -53,19 +55,20 @@ class ColumnsTest(parameterized.TestCase):
 
 class ProblemsTest(absltest.TestCase):
     def test_every_step_of_every_solution(self):
-        worked = direct = 0
+        counts = collections.Counter()
         for i in range(1500):
             conversation = problems.conversation(Draw(f"test/{i}"), _SETTING)
             answer = conversation["messages"][-1]
             value = int(re.fullmatch(r"The answer is (\d+)\.", answer["content"])[1])
             said = " ".join(m["content"] for m in conversation["messages"][:-1])
             given = {int(number) for number in re.findall(r"\d+", said)}
-            if "reasoning_content" not in answer:
-                self.assertRegex(said, "[Oo]nly|without steps")
-                direct += 1
+            asked = [name for name, pattern in _ASKED.items() if re.search(pattern, said)]
+            self.assertLessEqual(len(asked), 1, said)
+            how = asked[0] if asked else "story" if ". " in said else "sum"
+            is_worked = "reasoning_content" in answer
+            counts[how, is_worked] += 1
+            if not is_worked:
                 continue
-            worked += 1
-            self.assertNotRegex(said, "[Oo]nly|without steps")
             known = set(given)
             lines = answer["reasoning_content"].split("\n")
             self.assertLessEqual(len(lines), 3)
@@ -79,8 +82,10 @@ class ProblemsTest(absltest.TestCase):
                     self.assertEqual(_value(part.split("=")[0]), int(part.split("=")[1]))
                 known.add(int(result))
             self.assertEqual(int(result), value)
-        self.assertGreater(worked, 900)
-        self.assertGreater(direct, 300)
+        self.assertEqual({how for how, is_worked in counts if is_worked}, {"steps", "story", "sum"})
+        self.assertEqual({how for how, is_worked in counts if not is_worked}, {"only", "story"})
+        self.assertLess(abs(counts["story", True] - counts["story", False]), 100)
+        self.assertGreater(min(counts.values()), 150)
 
     def test_a_chain_agrees_with_the_story(self):
         """Reads the story again: what comes is added, what goes is taken away."""
@@ -105,10 +110,11 @@ class ProblemsTest(absltest.TestCase):
         steps = problems.questions(_SETTING, "problems", direct=False)
         direct = problems.questions(_SETTING, "problems_direct", direct=True)
         for one, other in zip(steps, direct, strict=True):
-            self.assertIn(one["messages"][0]["content"], other["messages"][-1]["content"])
             self.assertEqual(one["answer"], other["answer"])
-            said = " ".join(message["content"] for message in other["messages"])
-            self.assertRegex(said, "[Oo]nly|without steps")
+            texts = [" ".join(m["content"] for m in asked["messages"]) for asked in (one, other)]
+            self.assertRegex(texts[0], _ASKED["steps"])
+            self.assertRegex(texts[1], _ASKED["only"])
+            self.assertEqual(*(re.findall(r"\d+", text) for text in texts))
 
 
 if __name__ == "__main__":

@@ -33,11 +33,9 @@ class TablesTest(absltest.TestCase):
         endings = [text for premise in premises.PREMISES for _, text in premise.endings]
         self.assertLen(set(endings), len(endings))
 
-    def test_every_subject_has_jokes_and_stories(self):
+    def test_everything_can_be_told_of_every_subject(self):
         for subject in subjects():
-            self.assertGreater(len(subject.premises("joke")), 15)
-            self.assertLen(subject.premises("story"), len(premises.STORIES))
-            for premise in (*subject.premises("joke"), *subject.premises("story")):
+            for premise in premises.PREMISES:
                 for text in (*premise.setups, *(ending for _, ending in premise.endings)):
                     self.assertRegex(filled(text, subject.fields), r"^[A-Z][^{}]*[.?]$")
 
