@@ -135,7 +135,8 @@ def _reinforcement(config: ConfigDict) -> None:
     for rl in (config.rl, config.rl_hard, config.ppo):
         rl.problems, rl.group, rl.slots, rl.resample = 16, 8, 128, 0
         rl.eval_steps, rl.eval_problems, rl.eval_samples = 20, 128, 2
-        # Steps of 1e-3 in the sign of the gradient undo what was learnt.
+        # At 5e-4 what was learnt is undone: 0.40 of the problems right after 40 steps; 0.63 at 2e-4
+        # and 0.68 at 1e-4, 0.71 and 0.70 after 60.
         rl.minibatches, rl.learning_rate, rl.beta2 = 2, 2e-4, 0.99
     for rl in (config.rl, config.ppo):
         rl.environment, rl.levels, rl.tokens = "problems", (1,), 112

@@ -133,17 +133,15 @@ def conversation(draw: Draw, setting: Setting) -> dict:
         if not setting.held_out(one.key()):
             break
     answer = f"The answer is {one.answer}."
-    asked = draw.index((_ANSWER_ONLY, _ANSWER_ONLY + _STEPS, 1.0))
-    if asked == 0:
+    how = ("answer", "steps", "open")[draw.index((_ANSWER_ONLY, _ANSWER_ONLY + _STEPS, 1.0))]
+    if how == "answer":
         return {"messages": [*_answer_only(draw, one.text), assistant(answer)]}
     # Bare sums are not worked out where the Python tool could be called.
     offered = tools.unused(draw, search_too=False) if len(one.steps) > 1 else {}
-    if asked == 1:
-        return {
-            "messages": [*_in_steps(draw, one.text), assistant(answer, steps(one.steps))]
-        } | offered
-    worked = "" if not is_sum and draw.chance(_DIRECT) else steps(one.steps)
-    return {"messages": [user(one.text), assistant(answer, worked)]} | offered
+    asked = _in_steps(draw, one.text) if how == "steps" else [user(one.text)]
+    is_direct = how == "open" and not is_sum and draw.chance(_DIRECT)
+    worked = "" if is_direct else steps(one.steps)
+    return {"messages": [*asked, assistant(answer, worked)]} | offered
 
 
 def _answer_only(draw: Draw, text: str) -> list[dict]:
