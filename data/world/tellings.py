@@ -21,7 +21,7 @@ def of_run(config: ConfigDict, workdir: str | os.PathLike) -> dict[str, int]:
     kept of the world's own crawl ("web"). Counted from the documents' plans, without writing them.
 
     Raises:
-        InputError: the run's text is not the world's.
+        InputError: the run's text is not the world's, or its crawl is not there any more.
     """
     words = {source.spec for source in sources.parse(config.data.source)}
     if not words <= {"world", "web", *sources.PRACTICE} or (config.web.input and "web" in words):
@@ -43,7 +43,13 @@ def of_run(config: ConfigDict, workdir: str | os.PathLike) -> dict[str, int]:
 def _documents_kept(workdir: pathlib.Path) -> Iterator[str]:
     """The ids of the world's documents on the pages kept, once for each page."""
     told = {}
-    with open(workdir / layout.CRAWL / layout.LABELS, encoding="utf-8") as file:
+    labels = workdir / layout.CRAWL / layout.LABELS
+    if not labels.is_file():
+        raise InputError(
+            f"{labels} says which of the world's facts the run's pages tell, and is not there: "
+            "copy it from where the run was made, or run data.world.web"
+        )
+    with open(labels, encoding="utf-8") as file:
         for line in file:
             label = json.loads(line)
             told[label["url"]] = label["documents"]

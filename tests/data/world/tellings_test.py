@@ -49,6 +49,10 @@ class TellingsTest(absltest.TestCase):
         expected = collections.Counter([*told[0].facts, *told[1].facts, *told[0].facts])
         self.assertEqual(counts, dict(expected))
 
+    def test_a_run_without_its_crawl_is_told_so(self):
+        with self.assertRaisesRegex(InputError, "nowhere/.*labels.jsonl .* run data.world.web"):
+            tellings.of_run(config_of("web"), "nowhere")
+
     def test_other_text_is_refused(self):
         with self.assertRaisesRegex(InputError, "only known of the sources world, repet"):
             tellings.of_run(config_of("world@1,books/*.txt@1"), "nowhere")
