@@ -133,16 +133,15 @@ def _reinforcement(config: ConfigDict) -> None:
     config.reward.learning_rate_fraction, config.reward.warmup = 1.0, 0.1
     config.reward.epochs, config.reward.context = 1.5, 128
     for rl in (config.rl, config.rl_hard, config.ppo):
+        rl.environment, rl.warmup = "problems", 0.05
         rl.problems, rl.group, rl.slots, rl.resample = 16, 8, 128, 0
         rl.eval_steps, rl.eval_problems = 20, 128
         # Which way pays is found at any rate; at 2e-4 the likeliest answers get worse meanwhile, at
         # 5e-4 all do.
         rl.minibatches, rl.learning_rate, rl.beta2, rl.decay = 2, 5e-5, 0.99, 0.9
     for rl in (config.rl, config.ppo):
-        rl.environment, rl.levels, rl.tokens = "problems", (1,), 112
-        rl.steps, rl.warmup = 60, 0.05
-    config.rl_hard.environment, config.rl_hard.levels = "problems", (2,)
-    config.rl_hard.steps, config.rl_hard.tokens, config.rl_hard.warmup = 50, 144, 0.05
+        rl.levels, rl.tokens, rl.steps = (1,), 112, 60
+    config.rl_hard.levels, config.rl_hard.tokens, config.rl_hard.steps = (2,), 144, 50
     for rl in (config.rlhf, config.rlhf_ppo):
         rl.problems, rl.group, rl.slots = 32, 8, 256
         rl.steps, rl.eval_steps = 40, 5
