@@ -1,10 +1,11 @@
 """What every stage writes in a run's folder: whole files, figures for the report, and DONE."""
 
+import fcntl
 import json
 import os
 import pathlib
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TextIO
 
 DONE = "DONE"
 REPORT = "report.json"
@@ -18,18 +19,37 @@ def write_atomically(path: str | os.PathLike, text: str) -> None:
     """
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # The process id keeps two writers of one path from writing into one temporary file.
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    try:
-        with open(temporary, "w", encoding="utf-8", newline="") as file:
+    temporary = path.with_name(f"{path.name}.partial")
+    with _open_alone(temporary) as file:
+        try:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+            os.replace(temporary, path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
     sync_folder(path.parent)
+
+
+def _open_alone(path: pathlib.Path) -> TextIO:
+    """Opens `path` empty, after every other writer of it has closed it.
+
+    The system gives up the lock of a killed writer, so what that left is written over: no name
+    needs a process id in it, which nobody would ever remove.
+    """
+    while True:
+        file = open(path, "a", encoding="utf-8", newline="")
+        fcntl.flock(file, fcntl.LOCK_EX)
+        # A writer before may have given the file its final name since, or removed it.
+        try:
+            still_there = os.path.samestat(os.fstat(file.fileno()), path.stat())
+        except FileNotFoundError:
+            still_there = False
+        if still_there:
+            file.truncate(0)
+            return file
+        file.close()
 
 
 def write_json_lines(path: str | os.PathLike, rows: Iterable[Mapping[str, Any]]) -> None:

@@ -57,7 +57,8 @@ def export_hf(
         "tokenizer_config.json": _tokenizer_config(trained, stage),
     }
     output.parent.mkdir(parents=True, exist_ok=True)
-    partial = output.with_name(f"{output.name}.{os.getpid()}.partial")
+    partial = output.with_name(f"{output.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)  # what an export left that was killed
     try:
         partial.mkdir()
         for name, document in documents.items():
@@ -106,7 +107,7 @@ def export_gguf(
     tokenizer_file = pathlib.Path(workdir) / "tokenizer" / "tokenizer.json"
     vocabulary = gguf_file.vocabulary(trained.tokenizer, tokenizer_file)
     output.parent.mkdir(parents=True, exist_ok=True)
-    partial = output.with_name(f"{output.name}.{os.getpid()}.partial")
+    partial = output.with_name(f"{output.name}.partial")
     try:
         gguf_file.write(
             partial,

@@ -1,6 +1,9 @@
+import concurrent.futures
 import json
+import multiprocessing
 import os
 import pathlib
+import signal
 import tempfile
 from unittest import mock
 
@@ -8,6 +11,14 @@ import numpy as np
 from absl.testing import absltest
 
 from data import run_folder
+
+
+def _write_and_die(path: pathlib.Path) -> None:
+    def die(*_):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    with mock.patch.object(os, "replace", die):
+        run_folder.write_atomically(path, "a half " * 99)
 
 
 class RunFolderTest(absltest.TestCase):
@@ -24,6 +35,28 @@ class RunFolderTest(absltest.TestCase):
                     run_folder.write_atomically(path, "new")
             self.assertEqual(path.read_text(), "old")
             self.assertEqual(os.listdir(self.folder), ["a.json"])
+
+    def test_what_a_killed_writer_left_is_written_over(self):
+        path = self.folder / "a.json"
+        killed = multiprocessing.get_context("fork").Process(target=_write_and_die, args=(path,))
+        killed.start()
+        killed.join()
+        self.assertEqual(killed.exitcode, -signal.SIGKILL)
+        self.assertEqual([child.read_text() for child in self.folder.iterdir()], ["a half " * 99])
+        run_folder.write_atomically(path, "whole")
+        self.assertEqual(path.read_text(), "whole")
+        self.assertEqual(os.listdir(self.folder), ["a.json"])
+
+    def test_writers_of_one_file_wait_for_each_other(self):
+        path = self.folder / "a.json"
+        texts = [str(digit) * 100_000 for digit in range(8)]
+        with concurrent.futures.ThreadPoolExecutor(8) as threads:
+            for written in [
+                threads.submit(run_folder.write_atomically, path, text) for text in texts * 20
+            ]:
+                written.result()
+        self.assertIn(path.read_text(), texts)
+        self.assertEqual(os.listdir(self.folder), ["a.json"])
 
     def test_text_is_written_as_it_is(self):
         path = self.folder / "deep" / "a.txt"
