@@ -7,6 +7,7 @@ from data.world.chat.setting import Setting, assistant, user
 from data.world.chat.split import Topic
 from data.world.draw import Draw
 from data.world.genres.prose import BOYS, GIRLS
+from data.world.jokes import grammar
 
 _GREETED = 0.25  # how often a talk begins with a greeting
 _THANKED = 0.25  # how often it ends with thanks or a goodbye
@@ -32,8 +33,7 @@ def _small_talk(draw: Draw, setting: Setting) -> list[dict]:
 
 
 def _joke(draw: Draw, setting: Setting) -> list[dict]:
-    question, answer = draw.pick(phrasings.JOKES)
-    return _pair(draw, phrasings.JOKE_QUESTIONS, (f"{question} {answer}",))
+    return _pair(draw, phrasings.JOKE_QUESTIONS, (grammar.joke(draw),))
 
 
 def _topic(draw: Draw, setting: Setting) -> Topic:

@@ -42,8 +42,12 @@ class Wanted(NamedTuple):
 
 def prompt(draw: Draw, held_out: bool) -> str:
     """What a user says who wants a joke or a story, of the subjects that are held out or not."""
-    subject = draw.pick([one for one in subjects() if one.is_held_out == held_out])
+    subject = _subject(draw, held_out)
     return filled(draw.pick(phrasings.REQUESTS), {**subject.fields, "form": _form(draw)})
+
+
+def _subject(draw: Draw, held_out: bool) -> Subject:
+    return draw.pick([one for one in subjects() if one.is_held_out == held_out])
 
 
 def _form(draw: Draw) -> str:
@@ -63,6 +67,11 @@ def told(draw: Draw, entities: Sequence[Entity], count: int) -> list[str]:
     if not able:
         return []
     return [_written(draw, Wanted(_form(draw), draw.pick(able)), "told") for _ in range(count)]
+
+
+def joke(draw: Draw) -> str:
+    """A whole joke, about a subject of its own choice that is not held out."""
+    return _written(draw, Wanted("joke", _subject(draw, held_out=False)), "told")
 
 
 def answer(draw: Draw, prompt: str) -> str:

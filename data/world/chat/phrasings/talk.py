@@ -155,18 +155,6 @@ SMALL_TALK = (
         ("After {day} comes {next_day}.",),
     ),
 )
-JOKES = (
-    ("Why did the book go to the doctor?", "It hurt its back."),
-    ("Why is the number six afraid?", "Because seven ate nine."),
-    ("What has hands but cannot clap?", "A clock."),
-    ("What has teeth but cannot bite?", "A comb."),
-    ("What gets wetter the more it dries?", "A towel."),
-    ("What has a neck but no head?", "A bottle."),
-    ("Why did the pencil go to bed?", "It was tired of writing."),
-    ("What goes up but never comes down?", "Your age."),
-    ("Why was the broom late?", "It overslept."),
-    ("What has many keys but opens no door?", "A piano."),
-)
 JOKE_QUESTIONS = (
     "tell me a joke[|, please][.|!]",
     "[do you know|can you tell me|can I hear] [a joke|a good joke|something funny]?",

@@ -50,6 +50,13 @@ class TablesTest(absltest.TestCase):
         self.assertGreater(len(split[True]), 15)
         self.assertEqual(split[False] & split[True], set())
 
+    def test_a_joke_of_its_own_choice_is_a_whole_one_of_no_held_out_subject(self):
+        draw = Draw("jokes")
+        for text in (grammar.joke(draw) for _ in range(200)):
+            (subject,) = named(text)
+            self.assertFalse(subject.is_held_out, text)
+            self.assertGreater(judge.gold(f"A joke about {subject.fields['a']}", text), 6.0)
+
 
 class GoldTest(parameterized.TestCase):
     def test_worked_example(self):
