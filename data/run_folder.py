@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import pathlib
+import shutil
 from collections.abc import Iterable, Mapping
 from typing import Any, TextIO
 
@@ -56,6 +57,15 @@ def write_json_lines(path: str | os.PathLike, rows: Iterable[Mapping[str, Any]])
     """Writes a line of JSON a row, as `write_atomically`; half characters become "?"."""
     text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     write_atomically(path, text.encode("utf-8", "replace").decode("utf-8"))
+
+
+def cleared_partial(final: str | os.PathLike) -> pathlib.Path:
+    """Where to make the folder `final` until `replace_folder`: beside it, and nothing is there,
+    since what a killed run left is removed."""
+    final = pathlib.Path(final)
+    partial = final.with_name(f"{final.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    return partial
 
 
 def replace_folder(partial: str | os.PathLike, final: str | os.PathLike) -> None:

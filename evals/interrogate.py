@@ -15,7 +15,6 @@ continents), so that a verdict takes the other questions about the same entity i
 
 import collections
 import pathlib
-import shutil
 from collections.abc import Iterator, Sequence
 
 from absl import logging
@@ -24,7 +23,14 @@ from ml_collections import ConfigDict
 from data import sources
 from data.chat_sources import INTERROGATED
 from data.errors import InputError
-from data.run_folder import is_done, mark_done, record, replace_folder, write_json_lines
+from data.run_folder import (
+    cleared_partial,
+    is_done,
+    mark_done,
+    record,
+    replace_folder,
+    write_json_lines,
+)
 from data.tool_declarations import PYTHON, SEARCH
 from data.world import chat, tellings
 from data.world.chat import declines, grade
@@ -63,8 +69,7 @@ def run(config: ConfigDict, workdir: str) -> None:
     )
     scores = [_right(question, of_one) for question, of_one in zip(asked, given, strict=True)]
     verdicts = judge(asked, scores, settings.known_from, settings.unknown_to)
-    partial = final.with_name(f"{final.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
+    partial = cleared_partial(final)
     found = [
         answers.readable(question, of_one[0], verdict)
         | {"right": score, "answers": [answer.text for answer in of_one]}

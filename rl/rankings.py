@@ -12,7 +12,6 @@ Prompts held out are about other subjects than those of training.
 
 import json
 import pathlib
-import shutil
 from collections.abc import Sequence
 
 import numpy as np
@@ -20,7 +19,7 @@ from ml_collections import ConfigDict
 
 from data import preferences
 from data.errors import InputError
-from data.run_folder import is_done, mark_done, record, replace_folder
+from data.run_folder import cleared_partial, is_done, mark_done, record, replace_folder
 from data.world.draw import Draw
 from data.world.jokes import grammar, judge
 from evals import answers
@@ -52,8 +51,7 @@ def run(config: ConfigDict, workdir: str) -> None:
         )
     if min(section.train, section.held_out) < 1:
         raise InputError("config.rankings.train and held_out must be at least 1")
-    partial = folder.with_name(f"{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
+    partial = cleared_partial(folder)
     partial.mkdir(parents=True)
     seed = config.world_chat.seed
     prompts = {split: _prompts(seed, split, section[split]) for split in preferences.SPLITS}

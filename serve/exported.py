@@ -14,7 +14,7 @@ import shutil
 from data import conversations
 from data.encoding import Tokenizer
 from data.errors import InputError
-from data.run_folder import figures_of, replace_folder, sync_folder
+from data.run_folder import cleared_partial, figures_of, replace_folder, sync_folder
 from serve import gguf_file, hugging_face, hugging_face_config, safetensors_folder
 from serve.load import Trained
 from serve.model_card import model_card
@@ -57,8 +57,7 @@ def export_hf(
         "tokenizer_config.json": _tokenizer_config(trained, stage),
     }
     output.parent.mkdir(parents=True, exist_ok=True)
-    partial = output.with_name(f"{output.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)  # what an export left that was killed
+    partial = cleared_partial(output)
     try:
         partial.mkdir()
         for name, document in documents.items():

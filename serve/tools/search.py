@@ -15,7 +15,6 @@ Passages are a sentence or two (data.passages), and the best of them are what th
 import dataclasses
 import fcntl
 import json
-import shutil
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -31,7 +30,7 @@ from ml_collections import ConfigDict
 from data import sources
 from data.errors import InputError
 from data.passages import CHARACTERS, passages
-from data.run_folder import is_done, mark_done, replace_folder
+from data.run_folder import cleared_partial, is_done, mark_done, replace_folder
 from data.tool_declarations import SEARCH
 from serve.tools.tool import Tool, cut
 
@@ -210,8 +209,7 @@ def make_index(
 
 
 def _make(folder: Path, documents: Iterable[tuple[str, str]], made_from: dict[str, Any]) -> None:
-    partial = folder.with_name(f"{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
+    partial = cleared_partial(folder)
     partial.mkdir()
     schema = (
         tantivy.SchemaBuilder()

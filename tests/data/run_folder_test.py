@@ -38,7 +38,7 @@ class RunFolderTest(absltest.TestCase):
 
     def test_what_a_killed_writer_left_is_written_over(self):
         path = self.folder / "a.json"
-        killed = multiprocessing.get_context("fork").Process(target=_write_and_die, args=(path,))
+        killed = multiprocessing.get_context("spawn").Process(target=_write_and_die, args=(path,))
         killed.start()
         killed.join()
         self.assertEqual(killed.exitcode, -signal.SIGKILL)

@@ -197,6 +197,14 @@ class ExportTest(parameterized.TestCase):
             export_gguf(trained, self.run_folder, "chat", self.output)
         self.assertEqual([path.name for path in self.folder.iterdir()], ["run"])
 
+    def test_what_a_killed_export_left_is_removed(self):
+        left = self.output.with_name(f"{self.output.name}.partial")
+        left.mkdir()
+        (left / "model-00001-of-00002.safetensors").write_bytes(b"half")
+        self.exported("qwen3")
+        self.assertEqual(set(self.folder.iterdir()), {self.run_folder, self.output})
+        self.assertEmpty(list(self.output.glob("model-*")))
+
     def test_a_model_of_no_family_is_refused(self):
         trained = small_families.make(self.run_folder, "qwen3", mlp="relu2")
         for write in (export_hf, export_gguf):

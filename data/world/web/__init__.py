@@ -9,7 +9,6 @@ blocklists/adult/domains  lists of hosts and URLs, in UT1's layout
 import json
 import os
 import pathlib
-import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -33,8 +32,7 @@ def run(config: ConfigDict, workdir: str) -> None:
     final = pathlib.Path(workdir) / layout.CRAWL
     if run_folder.is_done(final):
         return
-    partial = final.with_name(f"{layout.CRAWL}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
+    partial = run_folder.cleared_partial(final)
     kinds = write(partial, config.world.seed, config.world.megabytes)
     run_folder.mark_done(partial, dict(kinds))
     run_folder.replace_folder(partial, final)
