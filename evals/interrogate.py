@@ -35,7 +35,7 @@ from data.tool_declarations import PYTHON, SEARCH
 from data.world import chat, tellings
 from data.world.chat import declines, grade
 from data.world.chat import tools as calls
-from data.world.chat.setting import assistant
+from data.world.chat.setting import assistant, user
 from data.world.draw import Draw
 from evals import answers, exact_match
 from evals.answers import Answer, Question
@@ -164,15 +164,20 @@ def lessons(
     seed: int,
 ) -> Iterator[dict]:
     """Conversations: of what is known an answer that the model gave and that was right; of what is
-    unknown one that declines and, where an answer exists, one that searches."""
+    unknown one that declines and, where an answer exists, one that searches. Where a question has
+    other wordings ("again"), both are learnt in these, too."""
     for question, of_one, verdict in zip(asked, given, verdicts, strict=True):
         draw = Draw(f"{seed}/lesson/{question['id']}")
         said = list(question["messages"])
+        again = [([user(text)], reply) for text, reply in question.get("again", ())]
         if verdict == KNOWN:
             right = next(answer.text for answer in of_one if grade.grade(question, answer.text))
-            yield {"messages": [*said, assistant(right)], "kind": KNOWN}
+            for messages, reply in [(said, right), *again]:
+                yield {"messages": [*messages, assistant(reply)], "kind": KNOWN}
         elif verdict == UNKNOWN:
-            yield {"messages": [*said, assistant(declines.declines(draw))], "kind": UNKNOWN}
+            for messages in (said, *(messages for messages, _ in again)):
+                decline = assistant(declines.declines(draw))
+                yield {"messages": [*messages, decline], "kind": UNKNOWN}
             # What nobody has met is in no index: searching for it would teach to give up.
             if question["accept"] and draw.chance(_SEARCHED):
                 yield _searched(draw, question, said, search)

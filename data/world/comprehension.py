@@ -1,7 +1,7 @@
 """Text with questions that it answers: the practice from which a small model learns to read.
 
-A few sentences about made-up entities (data.world.imagined), then questions about them and the
-answers, which no memory has: they have to be found among the sentences, or are not there. The
+A few sentences or lines of an almanac about made-up entities (data.world.imagined), then questions
+about them and the answers, which no memory has: they have to be found there, or are not there. The
 questions are worded as documents and training conversations word them, so that it is also learnt
 which words ask for what. Most documents are a few lines, for the reason given in
 data.world.repetitions.
@@ -21,6 +21,7 @@ _BYTES = 295
 _FORMS = ("{q} {a}", "{q}\n{a}", "Q: {q}\nA: {a}", "Question: {q} Answer: {a}")
 _BARE = 0.5  # how often answers are bare values
 _BOTH = 0.4  # how often there is a second entity of the same kind
+_ALMANAC = 0.3  # how often they are told as an almanac tells them
 _UNTOLD = 0.12  # how often something is asked that the sentences do not tell
 _NOT_TOLD = ("The text does not say.", "That is not said here.", "It does not say.")
 _FACTS, _TOTALS = (1, 2, 3, 4), (0.3, 0.6, 0.85, 1.0)
@@ -46,16 +47,20 @@ def document(seed: int, index: int, setting: Setting) -> str:
     """Sentences about one entity or two, and questions about some of them in another order."""
     draw = Draw(f"{seed}/comprehension/{index}")
     kind = draw.pick(list(facts.KINDS))
+    almanac = draw.chance(_ALMANAC)
     sentences, told, untold = [], [], []
     for _ in range(1 + draw.chance(_BOTH)):
         by_relation = {fact.relation: fact for fact in imagined.entity(draw, kind).facts}
         known = draw.shuffled(list(by_relation.values()))
         number = _FACTS[draw.index(_TOTALS)]
-        sentences += telling.sentences(draw, known[:number])
+        if almanac:
+            sentences += [draw.pick(asking.almanac(fact)) for fact in known[:number]]
+        else:
+            sentences += telling.sentences(draw, known[:number])
         told += known[:number]
         untold += known[number:]
     form, bare = draw.pick(_FORMS), draw.chance(_BARE)
-    lines = [" ".join(sentences)]
+    lines = [*sentences] if almanac else [" ".join(sentences)]
     for fact in draw.some(told, draw.integer(1, 4)):
         missing = bool(untold) and draw.chance(_UNTOLD)
         asked = draw.pick(untold) if missing else fact

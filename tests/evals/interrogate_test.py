@@ -84,6 +84,31 @@ class LessonsTest(absltest.TestCase):
             self.assertTrue(is_decline(lesson["messages"][-1]["content"]))
         self.assertGreater(len({x["messages"][-1]["content"] for x in by_kind["unknown"]}), 3)
 
+    def test_other_wordings_are_learnt_too(self):
+        asked = [question(f"q{n}", f"e{n}", ["Paris"]) for n in range(2)]
+        for one in asked:
+            one["again"] = [("Its capital?", "It is Paris."), ("Just the name of it?", "Paris.")]
+        given = [[answer("That is Paris.")], [answer("Rome.")]]
+        found = interrogate.lessons(asked, given, ["known", "unknown"], search_for(""), seed=0)
+        said = [
+            [message["content"] for message in lesson["messages"]]
+            for lesson in found
+            if lesson["kind"] != "searched"
+        ]
+        self.assertEqual(
+            said[:3],
+            [
+                ["q0?", "That is Paris."],
+                ["Its capital?", "It is Paris."],
+                ["Just the name of it?", "Paris."],
+            ],
+        )
+        self.assertEqual(
+            [text for text, _ in said[3:]], ["q1?", "Its capital?", asked[1]["again"][1][0]]
+        )
+        for _, reply in said[3:]:
+            self.assertTrue(is_decline(reply))
+
     def test_what_is_searched_for_is_answered_if_it_was_found(self):
         found = self.lessons("The capital of France is Paris.")["searched"]
         self.assertBetween(len(found), 8, 32)

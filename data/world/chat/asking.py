@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from data.world import english, phrasings, telling
 from data.world.chat.phrasings import ASKED, FRAMES
-from data.world.chat.phrasings.queries import QUERIES
+from data.world.chat.phrasings.queries import HEADINGS, QUERIES
 from data.world.chat.setting import Setting
 from data.world.draw import Draw
 from data.world.facts import Fact
@@ -119,3 +119,14 @@ def query(fact: Fact, question: str) -> str:
     there = [name for name in fact.names if name.lower() in question.lower()]
     name = max(there, key=len, default=fact.entity)
     return QUERIES[f"{fact.kind}.{fact.relation}"].format(e=name)
+
+
+@functools.lru_cache(maxsize=telling.REMEMBERED)
+def almanac(fact: Fact) -> tuple[str, ...]:
+    """The fact as a line of an almanac, once with each of the entity's names: what a query finds,
+    and as easy to read as can be."""
+    heading = HEADINGS[f"{fact.kind}.{fact.relation}"]
+    forms = fact.forms
+    names = (f"the {forms['e']}", forms["s"]) if "s" in forms else dict.fromkeys(fact.names)
+    value = telling.short_answer(fact)
+    return tuple(english.sentence(f"{heading.format(e=name)}: {value}") for name in names)

@@ -6,6 +6,9 @@ from data.world.chat.setting import Setting, user
 from data.world.draw import Draw
 from data.world.facts import KINDS, Fact
 
+# In how many other words something is asked again, where the answer is to be learnt: whether a
+# decline is right depends on what is asked about, and not on the words.
+AGAIN = 2
 DECLINES = (
     "I don't know.",
     "I do not know.",
@@ -41,14 +44,16 @@ def not_found(draw: Draw) -> str:
 def made_up(setting: Setting, count: int, kind: str) -> list[dict]:
     """`count` questions about made-up entities of every kind, in the words of training.
 
-    As in `invented`, no answer is right; each has its "entity" and a "query" to search by.
+    As in `invented`, no answer is right; each has its "entity", a "query" to search by, and the
+    same question in other words ("again", each with the answer that it would have).
     """
     found = []
     for number in range(count):
         draw = Draw(f"{setting.seed}/made up/{number}")
         fact = _nobody_knows(draw)
         text, _ = asking.question(draw, setting, fact)
-        named = {"entity": fact.entity, "query": asking.query(fact, text)}
+        again = [asking.question(draw, setting, fact) for _ in range(AGAIN)]
+        named = {"entity": fact.entity, "query": asking.query(fact, text), "again": again}
         found.append(_question(f"{kind}/made up/{number}", kind, fact, text) | named)
     return found
 

@@ -11,9 +11,10 @@ from data.world.draw import Draw
 from data.world.genres.prose import BOYS, GIRLS
 
 _NAMED = 0.45  # how often a system message gives a name
-# How often a name is one of people's, a word that exists, made up. People have few names here: of
-# those alone each is learnt as an answer, and a new one that is a single token is not copied.
-_NAMES = (0.15, 0.55, 1.0)
+# How often a name is one of people's, a word to spell, any word, made up (running totals). People
+# have few names here: of those alone each is learnt as an answer, and a new one that is a single
+# token is not copied.
+_NAMES = (0.15, 0.3, 0.65, 1.0)
 _NAME_TOPICS = ("name", "who", "called")  # what a name answers
 
 
@@ -23,6 +24,7 @@ def _name(draw: Draw, setting: Setting, held_out: bool) -> str:
         name = (
             lambda: draw.pick(GIRLS + BOYS),
             lambda: draw.pick(words.known()).capitalize(),
+            lambda: draw.pick(words.written()).capitalize(),
             lambda: words.name(draw),
         )[draw.index(_NAMES)]()
         own = name == setting.options["identity"]["name"]

@@ -15,7 +15,8 @@ _ASKED, _MADE_UP = 0.45, 0.15
 
 
 def questions(setting: Setting, withheld: tuple[Topic, ...], count: int) -> list[dict]:
-    """About `count` questions, as for measuring, each with its "entity" and a "query" to search by.
+    """About `count` questions, as for measuring, each with its "entity", a "query" to search by,
+    and the same question in other words ("again", each with its answer).
 
     They are about topics that conversations ask about, topics that the text tells rarely or (those
     of `withheld`) never, and made-up names. No topic is asked about twice.
@@ -31,5 +32,6 @@ def questions(setting: Setting, withheld: tuple[Topic, ...], count: int) -> list
         text, answer = asking.question(draw, setting, fact)
         question = knowledge.question(topic, text, 0, "practice", False)
         named = {"entity": topic.entity.id, "query": asking.query(fact, text)}
-        found.append(question | named | {"reply": answer})
+        again = [asking.question(draw, setting, fact) for _ in range(declines.AGAIN)]
+        found.append(question | named | {"reply": answer, "again": again})
     return found + made_up

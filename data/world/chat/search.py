@@ -24,6 +24,8 @@ _IMAGINED = 0.6  # how often the question is about an entity that nobody has met
 _KNOWN = 0.1  # how often it is about a fact that is told often
 _MISSING = 0.1  # how often no passage holds the answer
 _BESIDE = 2  # other entities of which a result may tell the same
+_ALMANAC = 0.5  # how often passages are lines of an almanac
+_LINES = 3  # of an almanac about one entity
 _PLACES = (0.6, 0.85, 1.0)  # how often the right passage is the first, the second ..., summed up
 # Kinds of text about one entity, with how many of its facts they tell.
 _GENRES = (
@@ -40,6 +42,14 @@ def _text(draw: Draw, entity: Entity, told: list[Fact]) -> str:
     genre, count = draw.pick(_GENRES)
     chosen = draw.shuffled(told[:1] + draw.some(told[1:], count - 1))
     return genres.write(genre, draw, (Subject(entity, tuple(chosen)),))[1]
+
+
+def _passages(draw: Draw, entity: Entity, told: list[Fact]) -> list[str]:
+    """Passages about an entity, of an almanac or of other text; the first fact is told."""
+    if draw.chance(_ALMANAC):
+        chosen = told[:1] + draw.some(told[1:], _LINES - 1)
+        return [draw.pick(asking.almanac(fact)) for fact in chosen]
+    return list(passages(_text(draw, entity, told)))
 
 
 def _names(passage: str, phrases: Iterable[str]) -> bool:
@@ -72,7 +82,7 @@ def _result(draw: Draw, setting: Setting, topic: Topic, missing: bool, most: int
     told = others if missing else [fact, *others]
     if not told:
         return None
-    near = list(passages(_text(draw, topic.entity, told)))
+    near = _passages(draw, topic.entity, told)
     right = [passage for passage in draw.shuffled(near) if _is_told(passage, fact)][:1]
     if missing == bool(right):
         return None
@@ -81,8 +91,8 @@ def _result(draw: Draw, setting: Setting, topic: Topic, missing: bool, most: int
     for _ in range(_BESIDE):
         far, beside = _beside(draw, setting, topic)
         wrong += [passage for passage in far if _is_told(passage, beside)]
-    found = [passage for passage in draw.shuffled(wrong) if not _names(passage, values)]
-    found[:0] = right
+    others = [passage for passage in draw.shuffled(wrong) if not _names(passage, values)]
+    found = list(dict.fromkeys(right + others))
     if not found:
         return None
     while len("\n".join(found)) > most and len(found) > 1:
@@ -102,7 +112,7 @@ def _beside(draw: Draw, setting: Setting, topic: Topic) -> tuple[list[str], Fact
     else:
         entity = imagined.entity(draw, topic.entity.kind)
         fact, told = entity.facts[0], list(entity.facts)
-    return list(passages(_text(draw, entity, told))), fact
+    return _passages(draw, entity, told), fact
 
 
 def _topic(draw: Draw, setting: Setting) -> Topic:
@@ -144,11 +154,16 @@ def conversation(draw: Draw, setting: Setting) -> dict:
 def library(world_seed: int, copies: int = 6) -> Iterator[Document]:
     """Documents that tell what the world's documents withhold, for the search tool's index.
 
-    Each withheld fact is told by at least ``copies`` encyclopedia articles.
+    Each withheld fact is told by at least ``copies`` encyclopedia articles, and by an almanac of
+    which each line is a document.
     """
     withheld = plan.withheld(world_seed)
     for entity in facts.entities():
         hidden = [fact for fact in entity.facts if fact.id in withheld]
+        for fact in hidden:
+            for number, line in enumerate(asking.almanac(fact)):
+                name = f"library/{world_seed}/almanac/{fact.id}/{number}"
+                yield Document(name, "almanac", fact.entity, line, (fact.id,))
         for copy in range(copies):
             for start in range(0, len(hidden), 6):
                 part = tuple(hidden[start : start + 6])

@@ -3,7 +3,7 @@
 import functools
 import re
 
-from data.world import facts
+from data.world import documents, facts
 from data.world.draw import Draw
 
 _WORDS = (
@@ -38,6 +38,7 @@ _ONSETS = "b bl br c ch cl d dr f fl g gl gr h j k l m n pl pr qu r s sh sl sn s
 _VOWELS = "a a e e o o ee oo ai ou au ie"
 _CODAS = ". . . b d g ll m n ng p r rk s ss st t tt x zz"
 _LONGEST = 18
+_DOCUMENTS = 400  # whose words are the written ones: some thousands
 
 
 @functools.cache
@@ -46,6 +47,16 @@ def known() -> tuple[str, ...]:
     names = [entity.name.lower() for entity in facts.entities()]
     names = [name for name in names if re.fullmatch("[a-z]{4,}", name)]
     return tuple(dict.fromkeys(word for word in [*_WORDS, *names] if len(word) <= _LONGEST))
+
+
+@functools.cache
+def written() -> tuple[str, ...]:
+    """Words of the world's documents in lower case, of any kind: "harbour", "twelve", "must"."""
+    found = {}
+    for index in range(_DOCUMENTS):
+        text = documents.document(0, index).text.lower()
+        found |= dict.fromkeys(re.findall(r"\b[a-z]{4,12}\b", text))
+    return tuple(found)
 
 
 def made_up(draw: Draw, syllables: int) -> str:

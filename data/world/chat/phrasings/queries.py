@@ -1,8 +1,11 @@
-"""What is typed into a search for the value of a relation: words of sentences that tell it, and the
-entity. Whole questions find other questions instead.
+"""What is typed into a search for the value of a relation, and how an almanac heads the value.
 
-The name comes last: after a space it begins with the token that it begins with in the question, so
-that it can be copied. After a quotation mark it begins with another. {e} is the name."""
+A query is words of sentences that tell the value, and the entity: whole questions find other
+questions instead. The name comes last: after a space it begins with the token that it begins with
+in the question, so that it can be copied. After a quotation mark it begins with another.
+A heading has the words of the query too, and the value follows it: "Capital of France: Paris." The
+name is not its first word, for the same reason. {e} is the name in both.
+"""
 
 QUERIES = {
     "country.capital": "capital {e}",
@@ -55,4 +58,57 @@ QUERIES = {
     "thing.material": "made of {e}",
     "thing.use": "used to {e}",
     "thing.place": "found place {e}",
+}
+
+HEADINGS = {
+    "country.capital": "capital of {e}",
+    "country.continent": "continent of {e}, a country",
+    "country.language": "language that people in {e} speak",
+    "country.currency": "currency of {e}, the money to pay with",
+    "country.adjective": "adjective for what is from {e}",
+    "country.neighbour": "neighbour of {e} across a border",
+    "country.setting": "whether {e} is an island or landlocked",
+    "country.landmark": "famous sight in {e} for those who travel",
+    "element.symbol": "symbol of {e}, as it is written",
+    "element.number": "atomic number of {e}",
+    "element.category": "what {e} is among the elements",
+    "element.phase": "state of {e} at room temperature",
+    "element.use": "what {e} is used for",
+    "element.namesake": "what {e} is named after",
+    "animal.class": "kind of animal of {e}",
+    "animal.diet": "diet of {e}, by how they feed",
+    "animal.food": "feed of {e}, what they eat",
+    "animal.habitat": "home of {e}, where they live",
+    "animal.legs": "number of legs of {e}",
+    "animal.young": "name of a baby of {e}, the young",
+    "animal.group": "name of a group of {e}",
+    "animal.sound": "sound of {e}, the one that they make",
+    "animal.covering": "what the body of {e} is covered with",
+    "planet.type": "how {e} is classed as a planet",
+    "planet.order": "which planet from the Sun {e} is",
+    "planet.year": "year of {e}, once around the Sun",
+    "planet.namesake": "what {e} is named after",
+    "planet.feature": "what {e} is known for, special to it",
+    "moon.planet": "planet that {e}, a moon, orbits",
+    "moon.discoverer": "by whom {e} was discovered",
+    "moon.year": "year when {e} was discovered",
+    "moon.feature": "what {e} is known for, special to it",
+    "person.profession": "profession of {e}, what they worked as",
+    "person.nationality": "nationality of {e}",
+    "person.born": "year when {e} was born",
+    "person.died": "year when {e} died",
+    "person.birthplace": "birthplace of {e}, where they were born",
+    "person.wrote": "what {e} wrote",
+    "person.painted": "what {e} painted",
+    "person.composed": "what {e} composed",
+    "person.sculpted": "what {e} sculpted",
+    "person.designed": "what {e} designed",
+    "person.discovered": "what {e} discovered",
+    "person.invented": "what {e} invented",
+    "person.proposed": "what {e} proposed",
+    "person.was": "who {e} was",
+    "thing.category": "what to call {e}, as described",
+    "thing.material": "material of {e}, what they are made of",
+    "thing.use": "use of {e}, what they are used to do",
+    "thing.place": "place of {e}, where they are found",
 }

@@ -25,6 +25,9 @@ class PracticeTest(absltest.TestCase):
         for question in told:
             self.assertTrue(grade(question, question["reply"]), question)
             self.assertTrue(question["query"])
+            for text, reply in question["again"]:
+                self.assertTrue(text)
+                self.assertTrue(grade(question, reply), (question, reply))
 
     def test_nothing_is_kept_for_measuring(self):
         topics = [question["id"].rsplit("/", 1)[0] for question in self.asked if question["accept"]]
@@ -40,6 +43,7 @@ class PracticeTest(absltest.TestCase):
             for question in chat.questions(self.config, self.tellings, kind)
         }
         said = {question["messages"][0]["content"] for question in self.asked}
+        said |= {text for question in self.asked for text, _ in question["again"]}
         self.assertEqual(said & held_out, set())
 
     def test_no_answer_to_the_made_up_is_right(self):
