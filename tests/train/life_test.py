@@ -29,7 +29,7 @@ def small_config():
     config.world_chat.phrasings = 1
     config.world_chat.count = 300
     config.tokenizer.vocab_size = 512
-    config.model.layers, config.model.width = 1, 32
+    config.model.layers, config.model.width, config.model.head_dim = 1, 32, 16
     config.train.steps = config.sft.steps = config.sft_again.steps = 3
     config.train.batch, config.train.accumulate = 8, 1
     config.train.optimizer = "adamw"  # compiles faster
@@ -40,9 +40,9 @@ def small_config():
     config.rankings.sampled, config.rankings.written = 1, 2
     config.rankings.tokens = 8
     config.reward.steps = 2
-    rl = config.rl
-    rl.problems, rl.group, rl.slots, rl.tokens, rl.steps = 2, 2, 4, 8, 1
-    rl.eval_problems, rl.eval_steps = 2, 1
+    for rl in (config.rl, config.rl_hard):
+        rl.problems, rl.group, rl.slots, rl.tokens, rl.steps = 2, 2, 4, 8, 1
+        rl.eval_problems, rl.eval_steps = 2, 1
     return config
 
 

@@ -18,6 +18,7 @@ _ANSWER_ONLY, _STEPS, _DIRECT = 0.2, 0.3, 0.5
 _SUM = 0.3  # how often it is a bare sum: the steps alone, to learn them sooner
 _BARE_CHAIN = 0.25  # and how often that has two operations
 _CHAIN = 0.5  # how often a word problem is a chain of changes
+_PERSON = 0.6  # and how often one person makes them all
 _LARGEST = 199  # of all results
 
 
@@ -71,14 +72,41 @@ def _chain(draw: Draw) -> Problem:
     steps = ["a*b"] if product else []
     steps += [f"{results[i]}{sign}{names[i]}" for i, sign in enumerate(signs)]
     numbers, done = _numbers(draw, steps)
-    fields = _fields(draw)
+    tell = _told_of_a_person if draw.chance(_PERSON) else _told
+    return _problem(tell(draw, product, signs, names), _fields(draw), numbers, done)
+
+
+def _told(draw: Draw, product: bool, signs: Sequence[str], names: str) -> str:
+    """A chain as a template, a sentence a change, whoever makes it."""
     sentences = [draw.pick(phrasings.PRODUCT_STARTS if product else phrasings.STARTS)]
-    gains, losses = draw.shuffled(phrasings.GAINS), draw.shuffled(phrasings.LOSSES)
-    for i, sign in enumerate(signs):
-        change = (gains if sign == "+" else losses).pop()
-        sentences.append(change.replace("{k}", f"{{{names[i]}}}"))
-    sentences.append(draw.pick(phrasings.CHAIN_QUESTIONS))
-    return _problem(" ".join(sentences), fields, numbers, done)
+    sentences += _changes(draw, signs, names, phrasings.GAINS, phrasings.LOSSES)
+    return " ".join([*sentences, draw.pick(phrasings.CHAIN_QUESTIONS)])
+
+
+def _told_of_a_person(draw: Draw, product: bool, signs: Sequence[str], names: str) -> str:
+    """A chain as a template, all of it done by one person: "she" or "he" after the start."""
+    tense = draw.integer(0, 1)
+    starts = phrasings.PERSON_PRODUCT_STARTS if product else phrasings.PERSON_STARTS
+    gains = [change[tense] for change in phrasings.PERSON_GAINS]
+    losses = [change[tense] for change in phrasings.PERSON_LOSSES]
+    changes = _changes(draw, signs, names, gains, losses)
+    told = dict(zip(("{first}", "{second}", "{third}"), changes, strict=False))
+    sentences = [draw.pick(phrasings.PERSON_TWO if len(changes) > 1 else phrasings.PERSON_ONE)]
+    if len(changes) > 2:
+        sentences.append(draw.pick(phrasings.PERSON_THREE))
+    text = " ".join([draw.pick(starts)[tense], *sentences])
+    for place, change in told.items():
+        text = text.replace(place, change)
+    return f"{text} {draw.pick(phrasings.PERSON_QUESTIONS)}"
+
+
+def _changes(
+    draw: Draw, signs: Sequence[str], names: str, gains: Sequence[str], losses: Sequence[str]
+) -> list[str]:
+    """A template for each sign, none twice, with the names of the numbers."""
+    gains, losses = draw.shuffled(gains), draw.shuffled(losses)
+    changes = [(gains if sign == "+" else losses).pop() for sign in signs]
+    return [text.replace("{k}", f"{{{name}}}") for text, name in zip(changes, names, strict=False)]
 
 
 def _problem(template: str, fields: dict, numbers: dict[str, int], done: tuple) -> Problem:
@@ -88,7 +116,9 @@ def _problem(template: str, fields: dict, numbers: dict[str, int], done: tuple) 
 
 def _fields(draw: Draw) -> dict[str, str]:
     name, other = draw.some(GIRLS + BOYS, 2)
-    return {"n": name, "m": other, "things": draw.pick(phrasings.THINGS)}
+    pronoun = "she" if name in GIRLS else "he"
+    fields = {"n": name, "m": other, "p": pronoun, "P": pronoun.capitalize()}
+    return fields | {"things": draw.pick(phrasings.THINGS)}
 
 
 def problem(draw: Draw) -> Problem:

@@ -1,9 +1,10 @@
 """Word problems, as plain data: what is told, what is asked, and the steps to the answer.
 
 A problem is (sentences, questions, steps). Sentences and questions have alternatives in brackets;
-{n} and {m} are names, {things} what is counted, {a} {b} {c} {d} the numbers. A step is an
-operation on two of the numbers or results of steps before; the results are called x, y and z.
-A number that is multiplied with is one digit: {b} in "a*b".
+{n} and {m} are names, {p} is the pronoun of {n} and {P} the same with a capital, {things} what is
+counted, {a} {b} {c} {d} the numbers. A step is an operation on two of the numbers or results of
+steps before; the results are called x, y and z. A number that is multiplied with is one digit: {b}
+in "a*b".
 """
 
 # Problems that are a chain: a start, then two or three changes, then what is there in the end.
@@ -54,8 +55,115 @@ CHAIN_QUESTIONS = (
     "What is the number of {things} now?",
 )
 
+# A chain of what one person does: (as it was, as it is) of every start and change.
+PERSON_STARTS = (
+    ("{n} had {a} {things}.", "{n} has {a} {things}."),
+    ("In the morning {n} had {a} {things}.", "In the morning {n} has {a} {things}."),
+    ("{n} owned {a} {things}.", "{n} owns {a} {things}."),
+    ("{n} collected {a} {things}.", "{n} collects {a} {things}."),
+    ("{n} began with {a} {things}.", "{n} begins with {a} {things}."),
+    ("{n} got {a} {things} from {m}.", "{n} gets {a} {things} from {m}."),
+)
+PERSON_PRODUCT_STARTS = (
+    ("{n} had {b} bags of {a} {things}.", "{n} has {b} bags of {a} {things}."),
+    ("{n} bought {b} packs of {a} {things}.", "{n} buys {b} packs of {a} {things}."),
+    ("{n} filled {b} boxes with {a} {things} each.", "{n} fills {b} boxes with {a} {things} each."),
+    ("{n} found {a} {things} a day for {b} days.", "{n} finds {a} {things} a day for {b} days."),
+)
+PERSON_GAINS = (
+    ("bought {k}", "buys {k}"),
+    ("bought {k} more", "buys {k} more"),
+    ("found {k} more", "finds {k} more"),
+    ("got {k} from {m}", "gets {k} from {m}"),
+    ("got another {k}", "gets another {k}"),
+    ("received {k} as a gift", "receives {k} as a gift"),
+    ("won {k}", "wins {k}"),
+    ("added {k}", "adds {k}"),
+)
+PERSON_LOSSES = (
+    ("gave away {k}", "gives away {k}"),
+    ("gave {k} to {m}", "gives {k} to {m}"),
+    ("gave {m} {k} of them", "gives {m} {k} of them"),
+    ("lost {k}", "loses {k}"),
+    ("sold {k}", "sells {k}"),
+    ("sold {k} of them", "sells {k} of them"),
+    ("used {k}", "uses {k}"),
+    ("threw {k} away", "throws {k} away"),
+)
+# Of one change, of two, and of what follows.
+PERSON_ONE = ("{P} {first}.", "Then {p} {first}.", "Later, {p} {first}.", "{n} {first}.")
+PERSON_TWO = (
+    "{P} {first} and then {second}.",
+    "{P} {first} and {second}.",
+    "{P} {first}, and later {p} {second}.",
+    "First {p} {first}, then {p} {second}.",
+    "{n} {first}. Then {p} {second}.",
+    "{P} {first}. After that, {p} {second}.",
+)
+PERSON_THREE = ("In the end {p} {third}.", "Then {p} {third}.", "At last {n} {third}.")
+PERSON_QUESTIONS = (
+    "How many does {p} have now?",
+    "How many {things} does {p} have now?",
+    "How many {things} does {n} have now?",
+    "How many {things} does {n} have in the end?",
+    "How many {things} does {p} have left?",
+    "How many does {n} have left?",
+    "How many {things} are left?",
+    "What is the number of {things} that {p} has now?",
+)
+
 # Other problems.
 PROBLEMS = (
+    (
+        "{n} saves {a} coins a week for {b} weeks. Then {p} spends {c} coins.",
+        ("How many coins does {p} have left?", "How many coins are left?"),
+        ("a*b", "x-c"),
+    ),
+    (
+        "A baker makes {b} trays of {a} rolls and sells {c} rolls.",
+        ("How many rolls are left?", "How many rolls does the baker still have?"),
+        ("a*b", "x-c"),
+    ),
+    (
+        "A box holds {a} {things}. {n} has {b} full boxes and {c} single {things}.",
+        ("How many {things} does {p} have?", "How many {things} is that in all?"),
+        ("a*b", "x+c"),
+    ),
+    (
+        "{n} is {a} years old. {m} is {b} years older.",
+        ("How old are both together?", "How many years is that together?"),
+        ("a+b", "a+x"),
+    ),
+    (
+        "A school has {a} boys and {b} girls. Today {c} children are ill.",
+        ("How many children are at school?", "How many children have come today?"),
+        ("a+b", "x-c"),
+    ),
+    (
+        "{n} needs {c} coins for a game. {P} has {a} coins and gets {b} from {m}.",
+        ("How many coins are still missing?", "How many coins does {p} still need?"),
+        ("a+b", "c-x"),
+    ),
+    (
+        "A library [had|owned] {a} books. It bought {b} and gave {c} away.",
+        ("How many books does it have now?", "How many books are there now?"),
+        ("a+b", "x-c"),
+    ),
+    (
+        "There are {a} birds in a tree. {b} fly away, and then {c} come.",
+        ("How many birds are in the tree now?", "How many birds sit there now?"),
+        ("a-b", "x+c"),
+    ),
+    (
+        "A garden has {b} beds with {a} flowers each. {n} plants {c} more and picks {d}.",
+        ("How many flowers are there now?", "How many flowers are left?"),
+        ("a*b", "x+c", "y-d"),
+    ),
+    (
+        "A shirt costs {a} coins, and a hat costs {b} coins. {n} pays with {c} coins.",
+        ("How many coins does {p} get back?", "How much change does {n} get?"),
+        ("a+b", "c-x"),
+    ),
     (
         "{n} has {a} {things}. {m} has {b} more than {n}.",
         ("How many do they have together?", "How many {things} do the two have together?"),
@@ -82,8 +190,8 @@ PROBLEMS = (
         ("a*b", "x+c"),
     ),
     (
-        "{n} reads {a} pages a day for {b} days. Then {n} reads {c} more pages.",
-        ("How many pages is that?", "How many pages has {n} read?"),
+        "{n} reads {a} pages a day for {b} days. Then [{n}|{p}] reads {c} more pages.",
+        ("How many pages is that?", "How many pages has {p} read?"),
         ("a*b", "x+c"),
     ),
     (
