@@ -388,7 +388,9 @@ def matching_files(spec: str) -> tuple[fsspec.AbstractFileSystem, list[str]]:
     """
     with _explained(spec):
         filesystem, path = fsspec.url_to_fs(os.path.expanduser(spec))
-        if any(letter in path for letter in "*?["):
+        is_glob = any(letter in path for letter in "*?[")
+        # A name may hold such letters, too; to ask a distant place for it would be a request more.
+        if is_glob and (_is_remote(spec) or not filesystem.exists(path)):
             paths = _of_data(filesystem.glob(path))
         elif filesystem.isdir(path):
             paths = _of_data(filesystem.find(path))

@@ -16,11 +16,13 @@ never mention, or come from a file (serve.labels.read_prompts). The judge is
 Each prompt becomes a line of the output file at once, in the layout of rankings (serve/labels.py)
 with the names of who answered: a reward model can learn from it. Started again, the program goes
 on with the prompts that these players have no line for. Ratings are those of all lines, with
-intervals of 95% over prompts.
+intervals of 95% over prompts; of players who have never met, each group has its own. Without
+players, the file is rated as it is: that is how votes from the browser are counted.
 """
 
 import collections
 import contextlib
+import os
 import pathlib
 from collections.abc import Sequence
 
@@ -34,7 +36,7 @@ from data.world.draw import Draw
 from data.world.jokes import judge
 from evals import contenders
 from evals.matches import Judge, judge_all, key_of, read_matches, world_prompts
-from evals.ratings import Match, intervals, ratings, tally
+from evals.ratings import Match, intervals, ratings, tally, together
 from serve.labels import Labels, parse_ranking, read_prompts
 from serve.load import read_config
 from serve.terminal import (
@@ -67,16 +69,24 @@ s       skips this prompt, u takes the last ranking back, q ends"""
 
 def main(argv: list[str]) -> None:
     logging.set_verbosity(logging.WARNING)
-    with one_line_errors(), contextlib.ExitStack() as closing:
+    with one_line_errors():
         _check(argv)
         prepare_streams()
-        players = [contenders.checkpoint(WORKDIR.value, stage) for stage in STAGES.value]
-        players += [contenders.server(address) for address in SERVERS.value]
-        names = [player.name for player in players]
         output = OUTPUT.value or pathlib.Path(WORKDIR.value) / "arena" / f"{JUDGE.value}.jsonl"
-        prompts = _prompts()
-        order = {"gold": _gold, "reward": _reward, "person": _person}[JUDGE.value]()
-        labels = closing.enter_context(contextlib.closing(Labels(output)))
+        if STAGES.value or SERVERS.value:
+            _play(output)
+        for group in together(read_matches(output, JUDGE.value)):
+            _report(group)
+
+
+def _play(output: str | os.PathLike) -> None:
+    """Has the players answer the prompts that they have no line for, and the answers judged."""
+    players = [contenders.checkpoint(WORKDIR.value, stage) for stage in STAGES.value]
+    players += [contenders.server(address) for address in SERVERS.value]
+    names = [player.name for player in players]
+    prompts = _prompts()
+    order = {"gold": _gold, "reward": _reward, "person": _person}[JUDGE.value]()
+    with contextlib.closing(Labels(output)) as labels:
         before = read_matches(output, JUDGE.value)
         done = {one.prompt for one in before if set(one.players) == set(names)}
         left = [prompt for prompt in prompts if key_of(prompt) not in done]
@@ -85,10 +95,8 @@ def main(argv: list[str]) -> None:
             sampling = contenders.Sampling(TEMPERATURE.value, MAX_TOKENS.value, SEED.value)
             answers = [player.answer(left, sampling) for player in players]
             judge_all(left, list(zip(*answers, strict=True)), names, order, labels, JUDGE.value)
-        matches = read_matches(output, JUDGE.value)
-        say(f"{len(matches) - len(before)} matches added to {output}, which has {len(matches)} now")
-        if matches:
-            _report(matches)
+    count = len(read_matches(output, JUDGE.value))
+    say(f"{count - len(before)} matches added to {output}, which has {count} now")
 
 
 def _check(argv: list[str]) -> None:
@@ -96,9 +104,12 @@ def _check(argv: list[str]) -> None:
     if len(argv) > 1:
         raise InputError(f"unexpected argument {argv[1]!r}; who plays is --stages or --servers")
     names = [*STAGES.value, *SERVERS.value]
+    if not names and OUTPUT.value is not None and os.path.exists(OUTPUT.value):
+        return  # to rate what is judged already
     if len(set(names)) < 2:
         raise InputError(
-            "fewer than two players: name them with --stages=sft,chat or --servers=http://..."
+            "fewer than two players: name them with --stages=sft,chat or --servers=http://..., or "
+            "none and a file of votes with --output"
         )
     if twice := [name for name, count in collections.Counter(names).items() if count > 1]:
         raise InputError(f"{twice[0]} is named twice: nobody plays against itself")
@@ -173,7 +184,7 @@ def _person() -> Judge:
 
 
 def _report(matches: Sequence[Match]) -> None:
-    """Prints the ratings of all matches; those of the run's own stages go into its report, too."""
+    """Prints the ratings of matches; those of the run's own stages go into its report, too."""
     rated, bounds = ratings(matches), intervals(matches)
     width = max(map(len, rated))
     for name, rating in rated.items():

@@ -137,9 +137,10 @@ def _verdict(question: Question, text: str, measure: Measure) -> bool:
 
 
 def _training_seconds(config: ConfigDict, workdir: pathlib.Path) -> float:
-    """Seconds of fine-tuning, of all rounds."""
+    """Seconds of fine-tuning, of all rounds; none of what has been imported."""
     total = 0.0
     for name in {config.interrogate.stage, config.assistant.stage}:
         if is_done(workdir / name):
-            total += json.loads((workdir / name / "DONE").read_text(encoding="utf-8"))["seconds"]
+            done = json.loads((workdir / name / "DONE").read_text(encoding="utf-8"))
+            total += done.get("seconds", 0.0)
     return total

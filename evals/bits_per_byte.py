@@ -27,7 +27,7 @@ def held_out(trained: Trained, mesh: Mesh, workdir: str | os.PathLike) -> dict[s
     return evaluate(trained.params, True)
 
 
-def of_text(trained: Trained, mesh: Mesh, spec: str) -> dict[str, float]:
+def of_text(trained: Trained, mesh: Mesh, spec: str, workdir: str = "") -> dict[str, float]:
     """The figures of `held_out` on another text: a source, or several, each of them whole.
 
     It is read as held-out text is: in rows of config.train.context tokens, every token of every
@@ -35,6 +35,7 @@ def of_text(trained: Trained, mesh: Mesh, spec: str) -> dict[str, float]:
 
     Args:
         spec: as config.data.source, without weights.
+        workdir: the folder of the run, whose pages the source "web" is.
 
     Raises:
         InputError: a source cannot be read, or there is no text.
@@ -42,7 +43,7 @@ def of_text(trained: Trained, mesh: Mesh, spec: str) -> dict[str, float]:
     parts = sources.parse(spec)
     if weighted := [part.spec for part in parts if part.weight is not None]:
         raise InputError(f"all of {weighted[0]} is read, whatever its weight: leave out the @")
-    reading = sources.reading(trained.config)
+    reading = sources.reading(trained.config, workdir)
     hints = [sources.size_hint(part.spec, reading) for part in parts]
     train, tokenizer = trained.config.train, trained.tokenizer
     with tqdm(

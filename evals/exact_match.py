@@ -84,7 +84,7 @@ def first_line(text: str) -> str | None:
     """The first line that is not empty, without what surrounds it and a last full stop."""
     line = text[:MOST].strip().split("\n")[0]
     _, marker, rest = line.rpartition("answer is")
-    line = (rest if marker else line).strip().removesuffix(".").strip()
+    line = (rest.strip().removeprefix(":") if marker else line).strip().removesuffix(".").strip()
     return line or None
 
 

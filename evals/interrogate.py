@@ -35,6 +35,7 @@ from data.tool_declarations import PYTHON, SEARCH
 from data.world import chat, tellings
 from data.world.chat import declines, grade
 from data.world.chat import tools as calls
+from data.world.chat.search import mentions
 from data.world.chat.setting import assistant, user
 from data.world.draw import Draw
 from evals import answers, exact_match
@@ -106,7 +107,7 @@ def _questions(config: ConfigDict, workdir: str) -> list[Question]:
 def of_file(spec: str, problems: collections.Counter) -> Iterator[Question]:
     """Questions of JSON Lines of {"question", "answer" or "answers"}; what is none is counted."""
     for name, row in sources.records(spec, problems):
-        given = row.get("answers", row.get("answer"))
+        given = row.get("answers") or row.get("answer")
         accept = [_text(one) for one in (given if isinstance(given, list) else [given])]
         if not isinstance(row.get("question"), str) or not accept or None in accept:
             problems["no question with an answer or a list of answers"] += 1
@@ -184,12 +185,18 @@ def lessons(
 
 
 def _searched(draw: Draw, question: Question, said: list[dict], search: Tool) -> dict:
-    passage = search.run({"query": question["query"]})
-    is_found = grade.grade(question, passage) or any(
-        text.lower() in passage.lower() for text in question["accept"]
-    )
+    result = search.run({"query": question["query"]})
+    is_found = any(_is_told(passage, question) for passage in result.split("\n"))
     reply = question["reply"] if is_found else declines.not_found(draw)
-    messages = [*said, *calls.search(question["query"], passage), assistant(reply)]
+    messages = [*said, *calls.search(question["query"], result), assistant(reply)]
     both = draw.chance(_BOTH_TOOLS)
     tools = [PYTHON, SEARCH] if both else [SEARCH]
     return {"messages": messages, "tools": tools, "kind": "searched"}
+
+
+def _is_told(passage: str, question: Question) -> bool:
+    """Whether the passage has the answer and, where its names are known, what is asked about."""
+    names = question.get("ignore", ())
+    if names and not mentions(passage, names):
+        return False
+    return mentions(passage, question["accept"], question.get("keep_case", False))

@@ -83,7 +83,7 @@ def _bits_per_byte() -> None:
         reading = pretrain.reading_as_base(trained.config, workdir, otherwise=trained.config)
         trained = trained._replace(config=reading)
         if TEXT.value is not None:
-            _print(f"{TEXT.value}: ", bits_per_byte.of_text(trained, mesh, TEXT.value))
+            _print(f"{TEXT.value}: ", bits_per_byte.of_text(trained, mesh, TEXT.value, workdir))
             return
         found = bits_per_byte.held_out(trained, mesh, workdir)
     if stage != pretrain.NAME:

@@ -67,6 +67,21 @@ def ratings(matches: Sequence[Match], players: Sequence[str] = ()) -> dict[str, 
     return {names[n]: float(found[n]) for n in order}
 
 
+def together(matches: Sequence[Match]) -> list[list[Match]]:
+    """The matches by players who have met, if only by way of third ones: each list can be rated."""
+    groups: list[tuple[set[str], list[Match]]] = []
+    for match in matches:
+        met, apart = set(match.players), []
+        of_these = [match]
+        for players, theirs in groups:
+            if players & met:
+                met, of_these = met | players, theirs + of_these
+            else:
+                apart.append((players, theirs))
+        groups = [*apart, (met, of_these)]
+    return [theirs for _, theirs in groups]
+
+
 def intervals(
     matches: Sequence[Match], share: float = 0.95, samples: int = 1000, seed: int = 0
 ) -> dict[str, tuple[float, float]]:

@@ -61,8 +61,6 @@ def run(
     folder = pathlib.Path(workdir) / config.rl.name
     if is_done(folder):
         return
-    if jax.process_count() > 1:
-        raise InputError("reinforcement learning runs on one host: start it on one alone")
     tokenizer = Tokenizer.load(pathlib.Path(workdir) / "tokenizer")
     base = trained.read_config(workdir, config.rl.start)
     config, architecture = resolve(stage_config(config, base), tokenizer.vocab_size)

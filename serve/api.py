@@ -89,6 +89,7 @@ CONTEXT = flags.DEFINE_integer(
     None,
     "Tokens of a prompt and its text together. Default: the model's context, of --model "
     "at most 4096.",
+    lower_bound=2,
 )
 MAX_TOKENS = flags.DEFINE_integer(
     "max_tokens", _DEFAULT.max_tokens, "Most tokens of a text; 0: as many as the context holds."
@@ -187,8 +188,6 @@ def _checked(argv: list[str]) -> Limits:
     check_source(WORKDIR.value, MODEL.value, TOOLS.value, of_a_run)
     if not 0 <= PORT.value < 2**16:
         raise InputError(f"--port is {PORT.value}; it must be between 0 and 65535")
-    if CONTEXT.value is not None and CONTEXT.value < 2:
-        raise InputError(f"--context is {CONTEXT.value}; it must be at least 2")
     if COMPARE.value in (_stage(), ""):
         raise InputError(f"--compare is {COMPARE.value!r}; name a stage other than --stage")
     limits = Limits(**{f.name: flags.FLAGS[f.name].value for f in dataclasses.fields(Limits)})

@@ -94,6 +94,7 @@ CONTEXT = flags.DEFINE_integer(
     "context",
     None,
     "Tokens of the conversation. Default: the model's context, of --model at most 4096.",
+    lower_bound=2,
 )
 MAX_TOKENS = flags.DEFINE_integer("max_tokens", 512, "Most tokens to write at a time.")
 
@@ -157,8 +158,6 @@ def _checked(argv: list[str]) -> tuple[str, dict[str, float]]:
     if len(argv) > 1:
         raise InputError(f'unexpected argument {argv[1]!r}; to say something, --prompt="..."')
     check_source(WORKDIR.value, MODEL.value, TOOLS.value, {STAGE.name: STAGE.value})
-    if CONTEXT.value is not None and CONTEXT.value < 2:
-        raise InputError(f"--context is {CONTEXT.value}; it must be at least 2")
     if BASE.value:
         for flag in (TOOLS, DOCUMENTS, SYSTEM):
             if flag.value:

@@ -42,9 +42,8 @@ def read_prompts(spec: str, dropped: collections.Counter) -> list[dict]:
     Raises:
         InputError: a file cannot be read, or there is no prompt in it.
     """
-    if pathlib.Path(spec).suffix in sources.TEXT:
-        filesystem, paths = sources.matching_files(spec)
-        text = "\n".join(filesystem.cat_file(path).decode("utf-8", "replace") for path in paths)
+    if pathlib.Path(spec).suffix.lower() in sources.TEXT:
+        text = "\n".join(text for _, text in sources.documents(spec, sources.Reading(), dropped))
         records = [{"prompt": line.strip()} for line in text.split("\n") if line.strip()]
     else:
         records = [record for _, record in sources.records(spec, dropped)]
@@ -144,7 +143,7 @@ class Labels:
         except BlockingIOError as error:
             os.close(self._file)
             raise InputError(
-                f"another program is writing {path}: end it, or give another --output"
+                f"another program is writing {path}: end it, or write to another file"
             ) from error
         except OSError as error:
             raise InputError(
@@ -160,12 +159,17 @@ class Labels:
     def _read_all(self) -> None:
         sync_folder(self._path.parent)
         data = self._path.read_bytes()
-        whole = data.rpartition(b"\n")[0] + b"\n" if b"\n" in data else b""
-        self.cut = whole != data
-        lines = enumerate(whole.split(b"\n")[:-1], 1)
-        self._keys = collections.Counter(self._read(number, line) for number, line in lines)
+        *lines, rest = data.split(b"\n")
+        self.cut = _is_cut(rest)
+        if rest and not self.cut:
+            lines.append(rest)
+        self._keys = collections.Counter(
+            self._read(number, line) for number, line in enumerate(lines, 1)
+        )
         if self.cut:
-            self._truncate(len(whole))
+            self._truncate(len(data) - len(rest))
+        elif rest:  # a label that somebody else has written
+            self._write(b"\n")
 
     def known(self) -> Known:
         """What the file is like."""
@@ -185,16 +189,25 @@ class Labels:
     def append(self, label: dict) -> None:
         """Adds a line."""
         data = (well_formed(json.dumps(label, ensure_ascii=False)) + "\n").encode("utf-8")
+        start = self._write(data)
+        self._added.append((start, _key(_labelled(label))))
+        self._keys[self._added[-1][1]] += 1
+
+    def _write(self, data: bytes) -> int:
+        """Adds all of the bytes or none; gives where they begin."""
         start = os.fstat(self._file).st_size
         try:
             if os.write(self._file, data) != len(data):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path))
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(self._file)
+        except OSError as error:
+            self._truncate(start)
+            # Of what is written to a descriptor, it does not say where that is.
+            raise OSError(error.errno, error.strerror, str(self._path)) from error
         except BaseException:
             self._truncate(start)
             raise
-        self._added.append((start, _key(_labelled(label))))
-        self._keys[self._added[-1][1]] += 1
+        return start
 
     def undo(self) -> None:
         """Takes back the line that was added last."""
@@ -212,9 +225,21 @@ class Labels:
         except (ValueError, RecursionError, KeyError, TypeError) as error:
             self.close()
             raise InputError(
-                f"line {number} of {self._path} is no label: give --output a file that this "
-                "program has written, or a new one"
+                f"line {number} of {self._path} is no label: give a file that this program has "
+                "written, or a new one"
             ) from error
+
+
+def _is_cut(rest: bytes) -> bool:
+    """Whether what follows the last whole line is a line that `append` did not end: of other files
+    nothing is taken away."""
+    if not rest or not rest.startswith(b'{"'[: len(rest)]):
+        return False
+    try:
+        json.loads(rest)
+    except (ValueError, RecursionError):
+        return True
+    return False
 
 
 def _labelled(label: dict) -> dict:

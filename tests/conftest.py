@@ -44,6 +44,21 @@ _LONGEST = (
     "tests/serve/exported_test.py",
 )
 
+# Whole programs, and loops of a few steps: nearly all of their time is compilation, and whether the
+# code is fast does not matter to them.
+_COMPILED_QUICKLY = frozenset(
+    (
+        "tests/train/main_test.py",
+        "tests/rl/grpo_test.py",
+        "tests/rl/unverified_test.py",
+        "tests/rl/ppo_test.py",
+        "tests/serve/chat_test.py",
+        "tests/serve/api_test.py",
+        "tests/train/life_test.py",
+        "tests/train/mesh_test.py",
+    )
+)
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     ranks = {name: rank for rank, name in enumerate(_LONGEST)}
@@ -61,3 +76,16 @@ def _module_cleanups():
     """pytest calls setUpModule, and forgets what that has asked to be cleaned up."""
     yield
     unittest.doModuleCleanups()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _compiled_quickly(request: pytest.FixtureRequest):
+    """Programs that tests start inherit it."""
+    if request.node.nodeid not in _COMPILED_QUICKLY:
+        yield
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+        jax.config.update("jax_disable_most_optimizations", True)
+        yield
+        jax.config.update("jax_disable_most_optimizations", False)

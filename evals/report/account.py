@@ -72,9 +72,8 @@ def _cost(found: Found) -> str:
     rows = []
     for name, stage in found.stages.items():
         steps = max((line["step"] for line in stage.metrics), default=0)
-        peak, flops, tokens, seconds = (
-            found.figures.get(f"{name}/{key}")
-            for key in ("peak_fraction", "flops", "tokens", "seconds")
+        peak, flops, tokens = (
+            found.figures.get(f"{name}/{key}") for key in ("peak_fraction", "flops", "tokens")
         )
         rows.append(
             [
@@ -82,7 +81,7 @@ def _cost(found: Found) -> str:
                 f"{steps:,}",
                 _or_dash(tokens, "{:,.0f}"),
                 "–" if flops is None else shown("", flops),
-                _or_dash(seconds, "{:,.0f}"),
+                _or_dash(stage.seconds, "{:,.0f}"),
                 _or_dash(peak, "{:.0%}"),
             ]
         )

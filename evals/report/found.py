@@ -22,12 +22,13 @@ Record = dict[str, Any]
 
 @dataclasses.dataclass(frozen=True)
 class Stage:
-    """A trained stage: its resolved config, the records of its metrics.jsonl, and in reinforcement
-    learning what it has written to held-out problems, a record each."""
+    """A trained stage: its resolved config, the records of its metrics.jsonl, in reinforcement
+    learning what it has written to held-out problems, a record each, and how long it took."""
 
     config: Record
     metrics: list[Record]
     rollouts: list[Record]
+    seconds: float | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,6 +102,7 @@ def _stages(workdir: pathlib.Path) -> dict[str, Stage]:
             config=_object(workdir / name / "config.json"),
             metrics=watch.records(workdir / name / "metrics.jsonl"),
             rollouts=watch.records(workdir / name / "rollouts.jsonl"),
+            seconds=_object(workdir / name / "DONE").get("seconds"),
         )
         for name in names
     }

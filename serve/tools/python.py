@@ -201,10 +201,15 @@ def _last_expressions(code: str) -> Iterator[tuple[str, str]]:
     # Statements of the outermost level begin at the margin; so do, sometimes, lines within one.
     starts = [n for n, line in enumerate(lines) if line and line[0] not in " \t\f#)]}"]
     for n in reversed(starts[-_TRIED:]):
+        if lines[n] == "\\":
+            continue
         yield "\n".join(lines[:n]), "\n".join(lines[n:])
     statement, semicolon, expression = lines[-1].rpartition(";")
-    if semicolon and not _COMPOUND.match(statement):
-        yield "\n".join([*lines[:-1], statement]), expression.strip()
+    expression = expression.strip()
+    # Nothing, or a comment, in brackets would be an empty tuple.
+    is_empty = not expression or expression.startswith("#") or "#" in statement
+    if semicolon and not is_empty and not _COMPOUND.match(statement):
+        yield "\n".join([*lines[:-1], statement]), expression
 
 
 def _starter(folder: Path) -> tuple[Path, str]:

@@ -32,6 +32,7 @@ from data.errors import InputError
 from data.passages import CHARACTERS, passages
 from data.run_folder import cleared_partial, is_done, mark_done, replace_folder
 from data.tool_declarations import SEARCH
+from data.web import layout
 from serve.tools.tool import Tool, cut
 
 FOLDER = "search"
@@ -43,7 +44,7 @@ MAX_QUERY_WORDS = 32
 _CANDIDATES = 30
 _WRITER_BYTES = 64 << 20
 # Goes into an index's name: to be raised when one is made differently.
-_FORMAT = 1
+_FORMAT = 2
 _ANALYZER = "words"
 
 
@@ -139,10 +140,10 @@ def corpus_index(workdir: Path, config: ConfigDict) -> Path:
     """
     source = config.search.source or config.data.source
     parts = sources.parse(source, "config.search.source")
+    total = sum(part.weight or 1.0 for part in parts)
     if not config.search.source:
         parts = [part for part in parts if part.spec not in sources.PRACTICE]
     reading = sources.reading(config, workdir)
-    total = sum(part.weight or 1.0 for part in parts)
     limit = config.data.max_bytes or float("inf")
 
     def documents() -> Iterator[tuple[str, str]]:
@@ -157,7 +158,10 @@ def corpus_index(workdir: Path, config: ConfigDict) -> Path:
     made_from = {
         "source": source,
         "max_bytes": config.data.max_bytes,
-        "files": [_files(part.spec) for part in parts],
+        "files": [
+            _files(f"{reading.web}/{layout.DOCUMENTS}" if part.spec == "web" else part.spec)
+            for part in parts
+        ],
         **dataclasses.asdict(reading),
     }
     return make_index(workdir, documents, made_from)

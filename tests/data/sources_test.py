@@ -85,6 +85,13 @@ class FilesTest(parameterized.TestCase):
         self.assertEqual(self.texts(f"{self.folder}/c"), expected)
         self.assertEqual(self.texts(f"file://{self.folder}/c"), expected)
 
+    def test_names_with_the_letters_of_globs(self):
+        self.write("runs[1]/book [v2].txt", b"a book")
+        self.write("runs1/book 2.txt", b"another")
+        self.assertEqual(self.texts(f"{self.folder}/runs[1]/book [v2].txt"), ["a book"])
+        self.assertEqual(self.texts(f"{self.folder}/runs[1]"), ["a book"])
+        self.assertEqual(self.texts(f"{self.folder}/runs[12]/*.txt"), ["another"])
+
     def test_what_a_downloaded_set_says_of_itself_is_no_data(self):
         self.write("set/data/train.jsonl", b'{"text": "x"}\n')
         self.write("set/README.md", b"# A card")

@@ -273,6 +273,11 @@ class ProgramTest(_WithServer):
         self.assertIn("about a dog.", out)
         self.assertNotIn("about a cow.", out)
         self.assertEqual(read_matches(output, "person")[1].ranking, [[0, 1]])
+        # Without players, what has been judged is rated.
+        program = self.start("--judge=person", f"--output={output}")
+        rated, errors = program.communicate(timeout=120)
+        self.assertEqual((program.returncode, errors), (0, ""))
+        self.assertEqual(rated.splitlines(), out.splitlines()[-2:])
 
     def test_what_is_wrong_is_said_in_one_line(self):
         (self.folder / "run").mkdir()

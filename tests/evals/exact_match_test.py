@@ -38,6 +38,7 @@ class ExactMatchTest(parameterized.TestCase):
     @parameterized.parameters(
         (" (B)\nQ: another", "(B)"),
         ("So the answer is True.", "True"),
+        ("So the answer is: (A).", "(A)"),
         ("\n\n", None),
     )
     def test_first_line(self, text, expected):

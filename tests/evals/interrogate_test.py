@@ -122,6 +122,21 @@ class LessonsTest(absltest.TestCase):
         for lesson in self.lessons("(nothing found)")["searched"]:
             self.assertTrue(is_decline(lesson["messages"][-1]["content"]))
 
+    def test_an_answer_counts_as_whole_words_beside_what_was_asked_about(self):
+        def replies(accept, passage):
+            asked = [question(f"q{n}", "e", [accept]) | {"ignore": ["Slovakia"]} for n in range(20)]
+            given = [[answer("Rome.")]] * len(asked)
+            found = interrogate.lessons(asked, given, ["unknown"] * 20, search_for(passage), seed=0)
+            return {
+                is_decline(lesson["messages"][-1]["content"])
+                for lesson in found
+                if lesson["kind"] == "searched"
+            }
+
+        self.assertEqual(replies("Slovak", "Slovakia is a country.\nOther: Slovak."), {True})
+        self.assertEqual(replies("8", "Slovakia in 1868."), {True})
+        self.assertEqual(replies("Slovak", "What comes from Slovakia is Slovak."), {False})
+
     def test_what_nobody_has_met_is_declined_and_not_searched_for(self):
         by_kind = self.lessons("(nothing found)", accept=())
         self.assertLen(by_kind["unknown"], 40)
@@ -134,6 +149,7 @@ class FileTest(absltest.TestCase):
             {"question": "Who wrote Emma?", "answer": "Jane Austen"},
             {"question": "Name a colour of France's flag.", "answers": ["red", "white", "blue"]},
             {"question": "no answer"},
+            {"question": "no list", "answer": "x", "answers": []},
             {"question": "empty", "answers": []},
             {"question": 3, "answer": "x"},
             {"question": "Is it?", "answer": True},
@@ -145,8 +161,9 @@ class FileTest(absltest.TestCase):
             path = pathlib.Path(folder) / "questions.jsonl"
             path.write_text("".join(json.dumps(row) + "\n" for row in rows))
             problems = collections.Counter()
-            first, second, third, fourth = interrogate.of_file(str(path), problems)
+            first, second, no_list, third, fourth = interrogate.of_file(str(path), problems)
         self.assertEqual(list(problems.values()), [5])
+        self.assertEqual(no_list["accept"], ["x"])
         self.assertEqual((third["accept"], third["reply"]), (["1"], "1"))
         self.assertTrue(grade(third, "It has 1."))
         self.assertFalse(grade(third, "It has 2."))

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data.errors import InputError
-from evals.ratings import MEAN, TIES, Match, intervals, ratings, tally
+from evals.ratings import MEAN, TIES, Match, intervals, ratings, tally, together
 
 
 def duels(one: str, other: str, won: int, even: int, lost: int, tag: str = "") -> list[Match]:
@@ -145,6 +145,18 @@ class RatingsTest(absltest.TestCase):
             ratings(matches + duels("a", "c", 1, 0, 0) + duels("x", "y", 1, 0, 0))
         # One that never plays changes nothing for the others.
         self.assertEqual(ratings([*matches, Match("p", ("z",), [[0]])]), ratings(matches))
+
+    def test_matches_of_those_who_have_met(self):
+        first, second = duels("a", "b", 1, 0, 1, "p"), duels("x", "y", 1, 0, 0, "q")
+        between = duels("c", "a", 0, 1, 0, "r")
+        groups = together([*first, *second, *between])
+        self.assertCountEqual(
+            [sorted(group) for group in groups], [sorted(first + between), second]
+        )
+        for group in groups:
+            self.assertGreaterEqual(len(ratings(group)), 2)
+        joined = together([*first, *second, *duels("b", "y", 1, 0, 0, "s")])
+        self.assertLen(joined, 1)
 
     def test_intervals_hold_the_truth_as_often_as_they_say(self):
         # 100 times 150 prompts of three players: each interval of 90% holds the true rating in

@@ -41,6 +41,13 @@ class PromptsTest(absltest.TestCase):
         path.write_bytes("Who?\n\n  Zoë?  \nWho?\r\n\xff\n".encode() + b"\xff\n")
         texts = [p["messages"][0]["content"] for p in read_prompts(str(path), None)]
         self.assertEqual(texts, ["Who?", "Zoë?", "ÿ", "\ufffd"])
+        path = path.rename(self.folder / "PROMPTS.TXT")
+        path.write_text("Who?", encoding="utf-8-sig")
+        ((message,),) = [prompt["messages"] for prompt in read_prompts(str(path), None)]
+        self.assertEqual(message["content"], "Who?")
+        path.write_text("Who?", encoding="utf-16")
+        with self.assertRaisesRegex(InputError, "UTF-16"):
+            read_prompts(str(path), None)
 
     def test_records(self):
         asked = [{"role": "system", "content": "Be."}, {"role": "user", "content": "Who?"}]
@@ -119,7 +126,7 @@ class LabelsTest(absltest.TestCase):
         labels.append(ideal(typed_prompt("Who?"), "I."))
         labels.close()
         whole = self.path.read_bytes()
-        for cut in (whole + whole[:-1], whole + b"{", whole + b"\xff"):
+        for cut in (whole + whole[:-2], whole + b"{"):
             self.path.write_bytes(cut)
             labels = Labels(self.path)
             self.assertTrue(labels.cut)
@@ -129,12 +136,29 @@ class LabelsTest(absltest.TestCase):
             self.assertEqual((first + "\n").encode(), whole)
             self.assertIn("What?", second)
 
+    def test_what_is_no_cut_line_stays(self):
+        labels = Labels(self.path)
+        labels.append(ideal(typed_prompt("Who?"), "I."))
+        labels.close()
+        whole = self.path.read_bytes()
+        for other in (b"my notes", b'{"depth": 4}', b"[1, 2", whole + b"\xff"):
+            self.path.write_bytes(other)
+            with self.assertRaisesRegex(InputError, "is no label"):
+                Labels(self.path)
+            self.assertEqual(self.path.read_bytes(), other)
+        self.path.write_bytes(whole[:-1])  # as an editor may leave it
+        labels = self.opened()
+        self.assertFalse(labels.cut)
+        self.assertLen(labels, 1)
+        labels.append(ideal(typed_prompt("What?"), "It."))
+        self.assertLen(self.path.read_bytes().splitlines(), 2)
+
     def test_a_full_disk_leaves_no_part_of_a_line(self):
         labels = self.opened()
         labels.append(ideal(typed_prompt("Who?"), "I."))
         before, write = self.path.read_bytes(), os.write
         with mock.patch.object(os, "write", lambda file, data: write(file, data[:9])):
-            with self.assertRaisesRegex(OSError, "No space left"):
+            with self.assertRaisesRegex(OSError, f"No space left.*{self.path.name}"):
                 labels.append(ideal(typed_prompt("What?"), "It."))
         self.assertEqual(self.path.read_bytes(), before)
         self.assertNotIn(typed_prompt("What?"), labels)

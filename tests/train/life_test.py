@@ -5,7 +5,6 @@ import pathlib
 import tempfile
 from unittest import mock
 
-import jax
 from absl.testing import absltest
 
 from configs import laptop
@@ -47,13 +46,6 @@ def small_config():
 
 
 class LifeTest(absltest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        # Nearly all the time is that of compilation, and of what is computed only the form matters.
-        jax.config.update("jax_disable_most_optimizations", True)
-        cls.addClassCleanup(jax.config.update, "jax_disable_most_optimizations", False)
-
     def test_every_stage_in_order_and_again(self):
         config = small_config()
         with tempfile.TemporaryDirectory() as workdir:

@@ -212,7 +212,7 @@ class TwoProcessesTest(absltest.TestCase):
         process = subprocess.Popen(
             command,
             cwd=ROOT,
-            env=os.environ | {"JAX_PLATFORMS": "cpu", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"},
+            env=os.environ | {"JAX_PLATFORMS": "cpu"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -52,10 +52,10 @@ def _passages(draw: Draw, entity: Entity, told: list[Fact]) -> list[str]:
     return list(passages(_text(draw, entity, told)))
 
 
-def _names(passage: str, phrases: Iterable[str]) -> bool:
-    """Whether one of the phrases stands in the passage, as whole words in any case."""
-    words = normalized(passage)
-    return any(normalized(phrase) in words for phrase in phrases)
+def mentions(passage: str, phrases: Iterable[str], keep_case: bool = False) -> bool:
+    """Whether one of the phrases stands in the passage, as whole words."""
+    words = normalized(passage, keep_case)
+    return any(normalized(phrase, keep_case) in words for phrase in phrases)
 
 
 def _is_told(passage: str, fact: Fact) -> bool:
@@ -64,11 +64,12 @@ def _is_told(passage: str, fact: Fact) -> bool:
     Of a symbol that is also a word, such as "In", that cannot be said.
     """
     if fact.relation == "symbol" and (
-        fact.value in SYMBOLS_IN_PROSE
-        or normalized(fact.value, keep_case=True) not in normalized(passage, keep_case=True)
+        fact.value in SYMBOLS_IN_PROSE or not mentions(passage, (fact.value,), keep_case=True)
     ):
         return False
-    return _names(passage, fact.names) and _names(passage, (fact.value, english.plural(fact.value)))
+    return mentions(passage, fact.names) and mentions(
+        passage, (fact.value, english.plural(fact.value))
+    )
 
 
 def _result(draw: Draw, setting: Setting, topic: Topic, missing: bool, most: int) -> str | None:
@@ -87,11 +88,11 @@ def _result(draw: Draw, setting: Setting, topic: Topic, missing: bool, most: int
     if missing == bool(right):
         return None
     names, values = fact.names, _values(topic)
-    wrong = [passage for passage in near if _names(passage, names)]
+    wrong = [passage for passage in near if mentions(passage, names)]
     for _ in range(_BESIDE):
         far, beside = _beside(draw, setting, topic)
         wrong += [passage for passage in far if _is_told(passage, beside)]
-    others = [passage for passage in draw.shuffled(wrong) if not _names(passage, values)]
+    others = [passage for passage in draw.shuffled(wrong) if not mentions(passage, values)]
     found = list(dict.fromkeys(right + others))
     if not found:
         return None
