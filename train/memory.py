@@ -27,7 +27,7 @@ def watched() -> Iterator[Callable[[], float]]:
 
     def look() -> None:
         while not over.wait(_SECONDS):
-            seen.append(max(seen.pop(), held()))
+            seen[0] = max(seen[0], held())
 
     thread = threading.Thread(target=look, name="memory", daemon=True)
     thread.start()

@@ -21,7 +21,8 @@ def next_steps(workdir: str, config: str, is_there: Callable[[str], bool] | None
         is_there: whether a module can be run; by default, whether it is in this tree.
     """
     is_there = is_there or (lambda module: importlib.util.find_spec(module) is not None)
-    folder, place = pathlib.Path(workdir), shlex.quote(workdir)
+    folder = pathlib.Path(workdir)
+    place = shlex.quote(str(folder))  # without a slash at its end, which "-mine" is to follow
     trained = [name for name in ("base", "chat") if is_done(folder / name)]
     practised = sorted(path.parent.name for path in folder.glob("*/rollouts.jsonl"))
     steps = []
