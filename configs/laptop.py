@@ -11,10 +11,10 @@ practice in reading; 8.4M of fine-tuning. Two cores are those of an AMD EPYC wit
 which other programs used too.
 
 From a new clone with two heads of 128 in place of five of 32, with which a step of training takes a
-fifth less: 86 minutes and at most 3.8 GB of memory. Base model: validation loss 1.102 nats a token, 0.387 bits
-a byte. Assistant, on what training never contained: 0.87 of the facts it was asked about in other
-words, 0.57 of those only told, 0.81 of who it is, 0.72 of the word problems with steps and 0.01
-without, 0.74 of the products and 0.78 of the letters with Python, 0.86 of what was withheld
+fifth less: 86 minutes and at most 3.8 GB of memory. Base model: validation loss 1.102 nats a token,
+0.387 bits a byte. Assistant, on what training never contained: 0.87 of the facts it was asked about
+in other words, 0.57 of those only told, 0.81 of who it is, 0.72 of the word problems with steps and
+0.01 without, 0.74 of the products and 0.78 of the letters with Python, 0.86 of what was withheld
 declined against 0.00 before interrogation, 0.03 of what it knows declined too, 0.46 found by
 search. Practice in word problems, steps or not being left open: 0.49 to 0.88 of those held out,
 then with one operation more 0.19 to 0.59. The reward model ordered 0.78 of the held-out pairs as
