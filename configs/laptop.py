@@ -164,8 +164,8 @@ def _quick(config: ConfigDict) -> None:
     config.tokenizer.vocab_size, config.tokenizer.chat_bytes = 2048, 300_000
     config.train.steps, config.sft.steps, config.sft_again.steps = 120, 60, 30
     config.rankings.train, config.rankings.held_out = 60, 30
-    config.rl.steps = config.rl.eval_steps = 3
-    config.rl_hard.steps = config.rl_hard.eval_steps = 3
+    for rl in (config.rl, config.rl_hard):
+        rl.steps = rl.eval_steps = 3
     config.rlhf.steps, config.rlhf.eval_steps = 4, 2
     for rl in (config.rl, config.rl_hard, config.rlhf):
         rl.problems, rl.eval_problems, rl.slots = 8, 32, 64

@@ -6,9 +6,6 @@ from data.world.chat.setting import Setting, user
 from data.world.draw import Draw
 from data.world.facts import KINDS, Fact
 
-# In how many other words something is asked again, where the answer is to be learnt: whether a
-# decline is right depends on what is asked about, and not on the words.
-AGAIN = 2
 DECLINES = (
     "I don't know.",
     "I do not know.",
@@ -52,8 +49,8 @@ def made_up(setting: Setting, count: int, kind: str) -> list[dict]:
         draw = Draw(f"{setting.seed}/made up/{number}")
         fact = _nobody_knows(draw)
         text, _ = asking.question(draw, setting, fact)
-        again = [asking.question(draw, setting, fact) for _ in range(AGAIN)]
-        named = {"entity": fact.entity, "query": asking.query(fact, text), "again": again}
+        named = {"entity": fact.entity, "query": asking.query(fact, text)}
+        named["again"] = asking.again(draw, setting, fact)
         found.append(_question(f"{kind}/made up/{number}", kind, fact, text) | named)
     return found
 

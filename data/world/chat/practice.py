@@ -32,6 +32,6 @@ def questions(setting: Setting, withheld: tuple[Topic, ...], count: int) -> list
         text, answer = asking.question(draw, setting, fact)
         question = knowledge.question(topic, text, 0, "practice", False)
         named = {"entity": topic.entity.id, "query": asking.query(fact, text)}
-        again = [asking.question(draw, setting, fact) for _ in range(declines.AGAIN)]
-        found.append(question | named | {"reply": answer, "again": again})
+        named |= {"reply": answer, "again": asking.again(draw, setting, fact)}
+        found.append(question | named)
     return found + made_up
