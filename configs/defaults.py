@@ -169,7 +169,8 @@ def get_config() -> ConfigDict:
     # Optimizer steps. 0: so many that conversations are seen `epochs` times.
     config.sft.steps = 0
     config.sft.epochs = 2.0
-    # Rows a step, and microbatches a step. 0: as in pretraining.
+    # Rows a step, and microbatches a step. 0: as config.train says or, where that leaves the rows
+    # open, as the stage has that it starts from.
     config.sft.batch = 0
     config.sft.accumulate = 0
     # Peak learning rates, as a fraction of those of the stage that it starts from.

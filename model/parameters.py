@@ -113,16 +113,17 @@ def count(config: ModelConfig) -> int:
     return sum(jax.tree.leaves(sizes))
 
 
-def flops_per_token(config: ModelConfig, context: int) -> float:
+def flops_per_token(config: ModelConfig, context: int, unembeds: bool = True) -> float:
     """FLOPs of one training token, forward and backward: 6 · M + 12 · L · H · head_dim · T.
 
     M counts the weights that multiply activations (every matrix and the unembedding, not the
     embedding look-up); T is the row's length (PaLM, arXiv 2204.02311, appendix B). The causal
-    half of the attention matrix is not deducted, and recomputation is not added.
+    half of the attention matrix is not deducted, and recomputation is not added. ``unembeds``: a
+    reward model has no unembedding.
     """
     matrices = jax.tree.leaves(parameters(config)["layers"])
     weights = sum(_product(p.shape) for p in matrices if len(p.shape) == 3)
-    weights += config.vocab_size * config.width
+    weights += unembeds * config.vocab_size * config.width
     attention = 12 * config.layers * config.heads * config.head_dim * context
     return 6.0 * weights + attention
 

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from ml_collections import ConfigDict
 
+from data import conversations
 from data.errors import InputError
 from data.run_folder import is_done, mark_done, record, write_json_lines
 from evals import answers, exact_match
@@ -156,7 +157,11 @@ def run(config: ConfigDict, workdir: str) -> None:
             scores,
         )
         for problem, own, judged, scores in zip(
-            problems, given, verdicts, _scores(model, given), strict=True
+            problems,
+            given,
+            verdicts,
+            _scores(model, given, trained.tokenizer.special[conversations.END]),
+            strict=True,
         )
     ]
     found = figures(tries, numbers)
@@ -228,13 +233,16 @@ def _answers(
 
 
 def _scores(
-    model: RewardModel | None, given: Sequence[Sequence[answers.Answer]]
+    model: RewardModel | None, given: Sequence[Sequence[answers.Answer]], end: int
 ) -> list[np.ndarray | None]:
-    """Of the answers to each problem, as many to each; without a model, None."""
+    """Of the answers to each problem, as many to each; without a model, None. An answer that is not
+    ended (rl.feedback.is_ended) is below all that are."""
     if model is None:
         return [None] * len(given)
     written = [one.trajectory for own in given for one in own]
-    return np.split(feedback.raw_scores(model.score, written), len(given))
+    ended = [feedback.is_ended(one, end) for one in written]
+    scores = np.where(ended, feedback.raw_scores(model.score, written), -np.inf)
+    return np.split(scores, len(given))
 
 
 def _readable(
@@ -251,7 +259,8 @@ def _readable(
             line["reward"], vote = verdict.reward, tried.votes[number]
             line["vote"] = None if vote is None else str(vote)
             if tried.scores is not None:
-                line["score"] = float(tried.scores[number])
+                score = float(tried.scores[number])
+                line["score"] = score if math.isfinite(score) else None
             lines.append(line)
     return lines
 

@@ -21,6 +21,7 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
+from data import conversations
 from data.errors import InputError
 from data.run_folder import is_done, mark_done, record, write_atomically
 from evals.answers import said, sample_seeds
@@ -28,7 +29,7 @@ from rl import divergence, feedback, unverified
 from rl.environments import named
 from rl.environments.environment import Environment, HeldOut, Problem, held_out_problems
 from rl.environments.jokes import NAME as ENVIRONMENT
-from rl.rollout import has_room, trajectories
+from rl.rollout import Rewards, has_room, trajectories
 from serve.engine import Engine
 from serve.load import Trained, decoding_mesh, load
 from serve.turns import Bounds, Trajectory, Turns
@@ -52,8 +53,8 @@ class Row(NamedTuple):
 
 
 class Answers(NamedTuple):
-    """Figures of answers to P prompts, S each: [P, S]. Rewards are of the reward model, in its own
-    unit, as gold is."""
+    """Figures of answers to P prompts, S each: [P, S]. proxy are rewards as rl.feedback gives them,
+    gold is in the judge's own unit."""
 
     proxy: np.ndarray
     gold: np.ndarray
@@ -83,6 +84,8 @@ def run(config: ConfigDict, workdir: str) -> None:
     problems, numbers, _ = _problems(config, workdir, environment, fits)
     seeds = [sample_seeds(config.seed, seed, section.samples) for seed in numbers]
     score = RewardModel.load(workdir, section.reward).score
+    end = reference.tokenizer.special[conversations.END]
+    rewards: Rewards | None = None
     measure = divergence.measurer(
         reference.architecture, reference.tokenizer.vocab_size, mesh, jax.device_count() * 4
     )
@@ -97,8 +100,12 @@ def run(config: ConfigDict, workdir: str) -> None:
             for problem, turn in zip(_each(problems, section.samples), written, strict=True)
         ]
         shape = (section.prompts, section.samples)
+        if rewards is None:
+            own = feedback.scale(feedback.raw_scores(score, written), "proxy")
+            rewards = feedback.scored(score, own, config.rlhf.unfinished, end)
+        judged = rewards(_each(problems, section.samples), written)
         found[stage] = Answers(
-            feedback.raw_scores(score, written).reshape(shape),
+            np.array([verdict.reward for verdict in judged]).reshape(shape),
             np.array(worth).reshape(shape),
             measure(reference.params, written).reshape(shape),
             np.array([len(turn.tokens) for turn in written]).reshape(shape),

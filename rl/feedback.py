@@ -55,20 +55,25 @@ def raw_scores(score: Score, written: Sequence[Trajectory]) -> np.ndarray:
     return score([(one.prompt, one.tokens) for one in written])
 
 
+def is_ended(one: Trajectory, end: int) -> bool:
+    """Whether the policy has ended its answer as a turn is ended, by the token `end`. What follows
+    any other ending a reward model has never seen, and what it says of that is worth nothing."""
+    return one.finish_reason == "stop" and one.tokens[-1] == end
+
+
 def scored(score: Score, own: Scale, unfinished: float, end: int) -> Rewards:
     """Rewards by a reward model.
 
     Args:
         own: of the reward model's scores.
         unfinished: standard deviations below the start's mean that an answer without an end gets.
-        end: the token of an end. One that ends the text otherwise is none: of what stands there the
-            reward model has learnt nothing.
+        end: as of `is_ended`.
     """
 
     def rewards(problems: Sequence[Problem], written: Sequence[Trajectory]) -> Sequence[Verdict]:
         return [
             Verdict(own.of(float(value)), f"scored {value:.3f}")
-            if one.finish_reason == "stop" and one.tokens[-1] == end
+            if is_ended(one, end)
             else Verdict(-unfinished, f"not ended as a turn is ({one.finish_reason})")
             for one, value in zip(written, raw_scores(score, written), strict=True)
         ]

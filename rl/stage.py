@@ -62,7 +62,7 @@ def run(
     if is_done(folder):
         return
     tokenizer = Tokenizer.load(pathlib.Path(workdir) / "tokenizer")
-    base = trained.read_config(workdir, config.rl.start)
+    base = trained.read_start(workdir, config.rl.start)
     config, architecture = resolve(stage_config(config, base), tokenizer.vocab_size)
     environment = named.environment(config.rl.environment, config)
     chosen_levels(environment, config.rl.levels, "rl")  # refused before anything is loaded
@@ -121,17 +121,20 @@ def stage_config(config: ConfigDict, base: ConfigDict) -> ConfigDict:
 
 
 def _warn_of_what_was_trained_on(config: ConfigDict) -> None:
-    taught = {source.spec for source in sources.parse(config.sft.sources)}
-    for part in sources.parse(config.rl.environment):
-        path = part.spec.partition(":")[2]
-        if path in taught and config.sft.validation_fraction < HELD_OUT:
-            logging.warning(
-                "config.sft.sources names %s, too: most problems that are kept for measuring here "
-                "were trained on, answers included. In a new run, set "
-                "config.sft.validation_fraction to %s at least.",
-                path,
-                HELD_OUT,
-            )
+    practised = {part.spec.partition(":")[2] for part in sources.parse(config.rl.environment)}
+    for section in ("sft", "sft_again"):
+        taught = {source.spec for source in sources.parse(config[section].sources)}
+        for path in sorted(practised & taught):
+            if config[section].validation_fraction < HELD_OUT:
+                logging.warning(
+                    "config.%s.sources names %s, too: most problems that are kept for measuring "
+                    "here were trained on, answers included. In a new run, set "
+                    "config.%s.validation_fraction to %s at least.",
+                    section,
+                    path,
+                    section,
+                    HELD_OUT,
+                )
 
 
 def _check_rewards(rl: ConfigDict, environment: Environment) -> None:

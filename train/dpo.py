@@ -91,6 +91,8 @@ def run(config: ConfigDict, workdir: str) -> None:
     """Trains a policy on the preferences of the run in `workdir`, or goes on with it."""
     if is_done(pathlib.Path(workdir) / config.dpo.name):
         return
+    section = config.dpo
+    objective(section.loss, section.beta, section.label_smoothing)  # refused before all the work
     tokenizer = Tokenizer.load(pathlib.Path(workdir) / "tokenizer")
     config, architecture, data = preference_figures.opened(config, "dpo", workdir, tokenizer)
     mesh = stage.mesh_of(config, architecture, "dpo")

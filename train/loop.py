@@ -153,6 +153,7 @@ def run(plan: Plan, folder: pathlib.Path, mesh: Mesh, config: ConfigDict) -> tup
                         saves.save(step, state, kept)
                 if signum:
                     raise Stopped(step, signum)
+            watch.advance(int(state.step))
     if stop.signum:  # it came while the last save was written
         raise Stopped(int(state.step), stop.signum)
     if last is None:  # it was killed between its last save and the end

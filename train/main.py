@@ -88,6 +88,14 @@ def _announced(
 def _run_stage(run_stage: Callable[[str], None], workdir: str, name: str) -> None:
     try:
         run_stage(workdir)
+    except InputError as error:
+        _, _, exchange = name.partition(":")
+        if not exchange:
+            raise
+        section, _, replacement = exchange.partition("=")
+        raise InputError(
+            f"{error} (config.{section} is config.{replacement} in the stage {name})"
+        ) from error
     except jax.errors.JaxRuntimeError as error:
         if "RESOURCE_EXHAUSTED" not in str(error):
             raise

@@ -18,10 +18,10 @@ def schedule(config: ConfigDict, peak: float) -> optax.Schedule:
     """Warm-up, stable, decay (arXiv 2404.06395): step -> learning rate.
 
     Rises linearly over the first `warmup` of the steps, stays at `peak`, and falls linearly over
-    the last `decay` of them to `final_rate` · peak.
+    the last `decay` of them, or over all that warm-up leaves, to `final_rate` · peak.
     """
     warmup = max(1, round(config.warmup * config.steps))
-    decay = round(config.decay * config.steps)
+    decay = max(0, min(round(config.decay * config.steps), config.steps - warmup))
     return optax.join_schedules(
         [
             # The first step is step 0; a rate of zero there would waste it.
@@ -29,7 +29,7 @@ def schedule(config: ConfigDict, peak: float) -> optax.Schedule:
             optax.constant_schedule(peak),
             optax.linear_schedule(peak, config.final_rate * peak, max(1, decay)),
         ],
-        [warmup, max(warmup, config.steps - decay)],
+        [warmup, config.steps - decay],
     )
 
 

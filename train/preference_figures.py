@@ -35,7 +35,7 @@ def opened(
         section: the name of the stage's section of the config.
     """
     own = config[section]
-    base = trained.read_config(workdir, own.start)
+    base = trained.read_start(workdir, own.start)
     counts: collections.Counter = collections.Counter()
     data = preference_rows.open_sources(config, section, workdir, tokenizer, counts)
     record_left_out(workdir, own.name, counts)

@@ -34,6 +34,7 @@ def run(config: ConfigDict, workdir: str) -> None:
         return
     tokenizer = Tokenizer.load(pathlib.Path(workdir) / "tokenizer")
     config, architecture = resolve(config, tokenizer.vocab_size)
+    stage.check_fractions(config.train, "train", ("opening", "average"))
     mesh = stage.mesh_of(config, architecture)
     stage.run(
         NAME,

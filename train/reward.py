@@ -174,6 +174,7 @@ def make_plan(
         sample=sample,
         declare=parameters,
         rows=data.K,
+        unembeds=False,
     )
 
 

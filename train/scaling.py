@@ -64,6 +64,9 @@ def resolve(
         architecture = from_mapping(model.to_dict())
     except ValueError as error:
         raise InputError(str(error)) from error
+    for key, value in model.items():
+        if value is None and hasattr(architecture, key):
+            model[key] = getattr(architecture, key)
     if train.context is None:
         train.context = architecture.context
     if not 1 <= train.context <= architecture.context:

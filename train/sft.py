@@ -34,7 +34,7 @@ def run(config: ConfigDict, workdir: str) -> None:
     if is_done(pathlib.Path(workdir) / config.sft.name):
         return
     tokenizer = Tokenizer.load(pathlib.Path(workdir) / "tokenizer")
-    base = trained.read_config(workdir, config.sft.start)
+    base = trained.read_start(workdir, config.sft.start)
     data = chat_loader.open_chat_data(config, workdir)
     config, architecture = resolve(stage_config(config, base, data.epoch), tokenizer.vocab_size)
     mesh = stage.mesh_of(config, architecture, "sft")

@@ -78,8 +78,9 @@ def fine_tuning(
     result = with_model(config, base.model)
     train = result.train
     train.context = context
-    train.batch = section.batch or base.train.batch
-    train.accumulate = section.accumulate or base.train.accumulate
+    # A stage of practice starts with as many rows as it has answers (rl.stage): not those.
+    train.batch = section.batch or config.train.batch or base.train.batch
+    train.accumulate = section.accumulate or config.train.accumulate
     train.steps = section.steps or max(1, math.ceil(section.epochs * epoch / train.batch))
     train.learning_rate = section.learning_rate_fraction * base.train.learning_rate
     train.muon_learning_rate = section.learning_rate_fraction * base.train.muon_learning_rate
@@ -180,6 +181,7 @@ def plan(
     sample: Callable[[state.State], str],
     declare: Callable[[ModelConfig], dict[str, Any]] = parameters,
     rows: int = 1,
+    unembeds: bool = True,
 ) -> loop.Plan:
     """Everything the loop needs. Allocates no parameters.
 
@@ -190,6 +192,7 @@ def plan(
         batches, evaluate, sample: as of loop.Plan.
         declare: the declarations of the parameters of an architecture.
         rows: sequences of train.context tokens that one row of a batch holds.
+        unembeds: whether the step computes logits.
     """
     train = config.train
     layout = state.layout(declare(architecture), update, bool(train.average), mesh)
@@ -209,7 +212,7 @@ def plan(
         sample=sample,
         steps=train.steps,
         tokens=tokens,
-        flops=tokens * flops_per_token(architecture, train.context),
+        flops=tokens * flops_per_token(architecture, train.context, unembeds),
         peak=matmul_peak(mesh, architecture.dtype),
     )
 

@@ -16,6 +16,7 @@ from ml_collections import ConfigDict
 from data.encoding import Tokenizer
 from data.errors import InputError
 from data.json_object import read_object
+from data.run_folder import is_done
 from model.attention import check_backend
 from model.config import ModelConfig
 from model.parameters import parameters, shapes
@@ -63,6 +64,21 @@ def read_config(workdir: str | os.PathLike, stage: str = "base") -> ConfigDict:
         return ConfigDict(read_object(path))
     except InputError as error:
         raise InputError(f"{error}: restore it from a copy") from error
+
+
+def read_start(workdir: str | os.PathLike, stage: str) -> ConfigDict:
+    """`read_config` of a stage that another is to start from.
+
+    Raises:
+        InputError: as `read_config`, or the stage has not finished.
+    """
+    config = read_config(workdir, stage)
+    if not is_done(pathlib.Path(workdir) / stage):
+        raise InputError(
+            f"the stage {stage!r} of {workdir} has not finished, and nothing can start from it: "
+            "run train.main on it until it has"
+        )
+    return config
 
 
 def is_reward_model(config: Mapping[str, Any], stage: str) -> bool:

@@ -123,7 +123,7 @@ def loss_curve(folder: pathlib.Path, title: str) -> None:
         points = [(line["step"], line[name]) for line in lines if name in line]
         if points:
             axes.plot(*zip(*points, strict=True), label=name, **style)
-    axes.set(xlabel="step", ylabel="nats per token", title=title)
+    axes.set(xlabel="step", ylabel="loss", title=title)
     axes.grid(alpha=0.3)
     axes.legend()
     figure.savefig(folder / "loss.png", dpi=120)

@@ -80,6 +80,8 @@ class CountTest(parameterized.TestCase):
         self.assertEqual(flops_per_token(config, 7), 6 * matrices + attention)
         untied = dataclasses.replace(config, tied=False)
         self.assertEqual(flops_per_token(untied, 7), flops_per_token(config, 7))
+        without = flops_per_token(config, 7, unembeds=False)
+        self.assertEqual(without, 6 * 3 * layer + attention)
         # GPT-2's learned positions are added, not multiplied; its biases likewise.
         gpt2 = dataclasses.replace(config, position="learned", biases=True, mlp="gelu")
         self.assertEqual(flops_per_token(gpt2, 7), 6 * (matrices - 3 * 20) + attention)

@@ -104,6 +104,10 @@ def _verify(problem: Problem, text: str | None) -> Verdict:
     return Verdict(float(len(text or "") % 2), "odd" if len(text or "") % 2 else "even")
 
 
+def _score(line: dict) -> float:
+    return -math.inf if line["score"] is None else line["score"]
+
+
 class StageTest(absltest.TestCase):
     def setUp(self):
         super().setUp()
@@ -142,12 +146,14 @@ class StageTest(absltest.TestCase):
             Tries(
                 rewards[n] > 0,
                 [line["vote"] for line in lines[4 * n : 4 * n + 4]],
-                np.array([line["score"] for line in lines[4 * n : 4 * n + 4]]),
+                np.array([_score(line) for line in lines[4 * n : 4 * n + 4]]),
             )
             for n in range(3)
         ]
         for name, value in figures(made, [1, 2, 4]).items():
             self.assertAlmostEqual(report[f"best_of_n/{name}"], value)
+        for line in lines:
+            self.assertEqual(line["score"] is None, line["finish_reason"] != "stop", line)
         self.assertTrue((self.folder / "best_of_n/accuracy.png").read_bytes())
         # It is done, and does nothing more; elsewhere it finds the same.
         (self.folder / "report.json").write_text("{}")

@@ -13,7 +13,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from configs.defaults import get_config
-from data.run_folder import write_atomically
+from data.run_folder import mark_done, write_atomically
 from model.parameters import parameters
 from rl import stage, unverified
 from rl.environments.environment import Environment, Problem, Verdict, is_held_out
@@ -72,6 +72,7 @@ def make_run(
     state = starting(params, update, False).replace(step=jnp.ones((), jnp.int32))
     with Checkpoints(str((workdir / "chat").absolute()), 1) as saves:
         saves.save(1, state, {"batches": 1, "seconds": 0.0})
+    mark_done(workdir / "chat", {})
     return workdir
 
 

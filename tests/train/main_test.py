@@ -237,6 +237,12 @@ class BadInputTest(parameterized.TestCase):
         ),
         ("no_stage", ["--config.stages=('data.errors',)"], "data.errors.*which is no stage"),
         ("stage", ["--config.stages=('train.nothing',)"], "train.nothing"),
+        (
+            "exchanged_section",
+            ["--config.stages=('data.tokenizer','train.sft:sft=sft_again')"],
+            "'sft' .* has not been trained.*config.sft is config.sft_again in the stage train.sft",
+        ),
+        ("opening", ["--config.train.opening=2"], "config.train.opening is 2.*fraction"),
         ("hosts", ["--num_processes=2"], "--num_processes is for several hosts: add --distributed"),
         ("no_hosts", ["--distributed"], "does not find the other hosts.*--coordinator_address"),
         ("argument", ["configs/laptop.py"], "unexpected argument"),

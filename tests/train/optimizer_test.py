@@ -56,6 +56,12 @@ class ScheduleTest(parameterized.TestCase):
         rate = schedule(settings(), 2.0)
         self.assertEqual([float(rate(step)) for step in (0, 1, 50, 99)], [2.0] * 4)
 
+    def test_decay_has_what_warm_up_leaves(self):
+        # Ten steps up, ninety down towards 0.
+        rate = schedule(settings(warmup=0.1, decay=0.95, final_rate=0.0), 2.0)
+        found = [float(rate(step)) for step in (9, 10, 55, 99)]
+        np.testing.assert_allclose(found, [2.0, 2.0, 1.0, 2.0 / 90], rtol=1e-5)
+
     @parameterized.parameters(1, 2, 3, 10)
     def test_every_step_of_a_short_run_counts(self, steps):
         rate = schedule(settings(steps=steps, warmup=0.02, decay=0.4), 1.0)

@@ -186,7 +186,7 @@ class RunTest(absltest.TestCase):
         base = load(self.whole, "base").config.copy_and_resolve_references().unlock()
         base.model.rope_scaling = {"factor": 8.0, "original_context": 64}
         model = sft.stage_config(config, base, 10).model
-        self.assertEqual((model.layers, model.width, model.dtype), (None, None, "bfloat16"))
+        self.assertEqual((model.layers, model.width, model.dtype), (1, 64, "bfloat16"))
         self.assertEqual(model.depth, 1)
         self.assertEqual(model.rope_scaling.factor, 8.0)
 
@@ -197,6 +197,10 @@ class RunTest(absltest.TestCase):
             sft.run(self.config, str(workdir))
         shutil.rmtree(workdir / "base")
         with self.assertRaisesRegex(InputError, "the stage 'base' .* has not been trained"):
+            sft.run(self.config, str(workdir))
+        workdir = self.copy()
+        (workdir / "base/DONE").unlink()
+        with self.assertRaisesRegex(InputError, "the stage 'base' .* has not finished"):
             sft.run(self.config, str(workdir))
         config = self.config.copy_and_resolve_references()
         config.sft.batch, config.sft.accumulate = 6, 4

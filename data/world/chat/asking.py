@@ -58,6 +58,18 @@ def bare(fact: Fact) -> str:
     return english.sentence(telling.short_answer(fact))
 
 
+def looked_up(fact: Fact, answer: str) -> str:
+    """The answer to a question whose answer a search has found: "I looked it up: Paris."
+
+    The value alone, as the result has it: what sentences about an entity say from memory gets in
+    the way of what was read. ``answer`` is what would be said without a search; where that is the
+    bare value, nothing else is wanted.
+    """
+    if answer == bare(fact):
+        return answer
+    return english.sentence(f"I looked it up: {telling.short_answer(fact)}")
+
+
 def question(
     draw: Draw, setting: Setting, fact: Fact, short: bool = False, singular: bool = False
 ) -> tuple[str, str]:

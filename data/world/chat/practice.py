@@ -32,6 +32,9 @@ def questions(setting: Setting, withheld: tuple[Topic, ...], count: int) -> list
         text, answer = asking.question(draw, setting, fact)
         question = knowledge.question(topic, text, 0, "practice", False)
         named = {"entity": topic.entity.id, "query": asking.query(fact, text)}
-        named |= {"reply": answer, "again": asking.again(draw, setting, fact)}
+        named |= {
+            "reply": asking.looked_up(fact, answer),
+            "again": asking.again(draw, setting, fact),
+        }
         found.append(question | named)
     return found + made_up

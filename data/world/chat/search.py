@@ -22,11 +22,11 @@ from data.world.telling import Subject
 _BESIDE_PYTHON = 0.7  # where both tools are offered, results are shorter: all must fit in a row
 _IMAGINED = 0.6  # how often the question is about an entity that nobody has met
 _KNOWN = 0.1  # how often it is about a fact that is told often
-_MISSING = 0.1  # how often no passage holds the answer
+_MISSING = 0.07  # how often no passage holds the answer
 _BESIDE = 2  # other entities of which a result may tell the same
-_ALMANAC = 0.5  # how often passages are lines of an almanac
+_ALMANAC = 0.6  # how often passages are lines of an almanac
 _LINES = 3  # of an almanac about one entity
-_PLACES = (0.6, 0.85, 1.0)  # how often the right passage is the first, the second ..., summed up
+_PLACES = (0.75, 0.9, 1.0)  # how often the right passage is the first, the second ..., summed up
 # Kinds of text about one entity, with how many of its facts they tell.
 _GENRES = (
     ("encyclopedia", 5),
@@ -146,9 +146,8 @@ def conversation(draw: Draw, setting: Setting) -> dict:
             continue
         fact = topic.facts[0]
         text, answer = asking.question(draw, setting, fact)
-        if missing:
-            answer = declines.not_found(draw)
-        messages = [user(text), *tools.search(asking.query(fact, text), found), assistant(answer)]
+        reply = declines.not_found(draw) if missing else asking.looked_up(fact, answer)
+        messages = [user(text), *tools.search(asking.query(fact, text), found), assistant(reply)]
         return {"messages": messages, "tools": offered}
 
 
