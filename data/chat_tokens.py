@@ -17,7 +17,6 @@ import collections
 import json
 import os
 import pathlib
-import shutil
 import sys
 from typing import NamedTuple
 
@@ -28,7 +27,14 @@ from ml_collections import ConfigDict
 from data import chat_sources, conversations, records, sources
 from data.encoding import Tokenizer
 from data.errors import InputError
-from data.run_folder import is_done, mark_done, record, replace_folder, write_atomically
+from data.run_folder import (
+    cleared_partial,
+    is_done,
+    mark_done,
+    record,
+    replace_folder,
+    write_atomically,
+)
 from data.tokens import token_dtype
 
 COUNTS = "counts.json"
@@ -52,7 +58,6 @@ def run(config: ConfigDict, workdir: str) -> None:
         return
     if folder.exists():
         raise InputError(f"{folder} exists but is not finished chat data: move it away")
-    partial = folder.with_name(f"{folder.name}.partial")
     tokenizer = Tokenizer.load(pathlib.Path(workdir) / "tokenizer")
     fraction = config.sft.validation_fraction
     if not 0 < fraction < 1:
@@ -65,8 +70,8 @@ def run(config: ConfigDict, workdir: str) -> None:
             "replay in config.sft.sources has no weight, and there is far more text than there are "
             "conversations: give every source one, as in world@0.6,replay@0.4"
         )
+    partial = cleared_partial(folder)
     with records.full_disk_explained(partial):
-        shutil.rmtree(partial, ignore_errors=True)
         written = [
             _write(config, workdir, source, tokenizer, partial / f"source_{number}")
             for number, source in enumerate(named)

@@ -188,11 +188,8 @@ def held_out(config: ConfigDict, environment: Environment, trained: Trained) -> 
             f"{section.name}: {found.left_out} problems were left out, too long for the model's "
             "context; others took their places"
         )
-    if len(found.problems) < section.problems:
-        print(
-            f"{section.name}: there are {len(found.problems)} different held-out problems, fewer "
-            f"than the {section.problems} of config.best_of_n.problems"
-        )
+    if shortfall := found.shortfall(section.problems, "best_of_n.problems"):
+        print(f"{section.name}: {shortfall}")
     return found.problems
 
 

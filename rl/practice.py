@@ -169,12 +169,8 @@ class Practice:
         found = held_out_problems(
             self.environment, self.config.seed, rl.eval_problems, self.levels, self.writer.has_room
         )
-        if len(found.problems) < rl.eval_problems:
-            tqdm.write(
-                f"{rl.name}: there are {len(found.problems)} different held-out problems, fewer "
-                f"than the {rl.eval_problems} of config.rl.eval_problems",
-                file=sys.stderr,
-            )
+        if shortfall := found.shortfall(rl.eval_problems, "rl.eval_problems"):
+            tqdm.write(f"{rl.name}: {shortfall}", file=sys.stderr)
         return found
 
     def held_out_answers(self, params: Params) -> tuple[list[Problem], list[Trajectory]]:

@@ -49,10 +49,14 @@ def starting(
 
 
 def initial(
-    key: Array, declarations: dict[str, Any], update: optax.GradientTransformation, average: bool
+    key: Array,
+    declarations: dict[str, Any],
+    update: optax.GradientTransformation,
+    average: bool,
+    carried: dict[str, Array] | None = None,
 ) -> State:
     """`starting` from random parameters."""
-    return starting(parameters.initialise(key, declarations), update, average)
+    return starting(parameters.initialise(key, declarations), update, average, carried)
 
 
 def layout(
@@ -68,9 +72,7 @@ def layout(
     whose path ends in a parameter's path and whose shape is the parameter's takes its sharding.
     """
     abstract = jax.eval_shape(
-        lambda: starting(
-            parameters.initialise(jax.random.key(0), declarations), update, average, carried
-        )
+        lambda: initial(jax.random.key(0), declarations, update, average, carried)
     )
     places = dict(_by_path(shardings(declarations, mesh)))
     shapes = dict(_by_path(parameters.shapes(declarations)))

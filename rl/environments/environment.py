@@ -166,6 +166,15 @@ class HeldOut(NamedTuple):
     seeds: list[int]
     left_out: int
 
+    def shortfall(self, wanted: int, key: str) -> str:
+        """A sentence if there are fewer than `wanted`, which config.`key` asks for; else ""."""
+        if len(self.problems) >= wanted:
+            return ""
+        return (
+            f"there are {len(self.problems)} different held-out problems, fewer than the {wanted} "
+            f"of config.{key}"
+        )
+
 
 def held_out_problems(
     environment: Environment,
