@@ -81,7 +81,9 @@ class Index:
             ) from error
 
     def search(self, query: str, most: int) -> list[str]:
-        """At most `most` passages, best first; equal ones in the order of the documents.
+        """At most `most` passages, best first; of equal ones first those that begin with what is
+        searched for ("France borders Spain", not "Spain borders France"), then in the order of the
+        documents.
 
         Every word of the query counts for itself; none has a special meaning.
         """
@@ -97,8 +99,11 @@ class Index:
         found = []
         for score, place in hits:
             document = self.searcher.doc(place)
-            found.append((-score, document.get_first("number"), document.get_first("text")))
-        return list(dict.fromkeys(text for _, _, text in sorted(found)))[:most]
+            text = document.get_first("text")
+            passage = self.analyzer.analyze(text)
+            places = sum(passage.index(word) for word in words if word in passage)
+            found.append((-score, places, document.get_first("number"), text))
+        return list(dict.fromkeys(text for *_, text in sorted(found)))[:most]
 
 
 def search_tool(folder: Path, characters: int = RESULT_CHARACTERS) -> Tool:

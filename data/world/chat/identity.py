@@ -11,10 +11,10 @@ from data.world.draw import Draw
 from data.world.genres.prose import BOYS, GIRLS
 
 _NAMED = 0.45  # how often a system message gives a name
-# How often a name is one of people's, a word to spell, any word, made up (running totals). People
-# have few names here: of those alone each is learnt as an answer, and a new one that is a single
-# token is not copied.
-_NAMES = (0.15, 0.3, 0.65, 1.0)
+# How often a name is one of people's, a word to spell, any word, made up (running totals), when
+# measuring and in training. People have few names here, and each of them that training gives is
+# learnt as an answer: a new one is then not copied, but taken for one of these.
+_MEASURED, _TAUGHT = (0.15, 0.3, 0.65, 1.0), (0.03, 0.2, 0.6, 1.0)
 _NAME_TOPICS = ("name", "who", "called")  # what a name answers
 
 
@@ -26,7 +26,7 @@ def _name(draw: Draw, setting: Setting, held_out: bool) -> str:
             lambda: draw.pick(words.known()).capitalize(),
             lambda: draw.pick(words.written()).capitalize(),
             lambda: words.name(draw),
-        )[draw.index(_NAMES)]()
+        )[draw.index(_MEASURED if held_out else _TAUGHT)]()
         own = name == setting.options["identity"]["name"]
         if not own and setting.held_out(f"name/{name}") == held_out:
             return name
