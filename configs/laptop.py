@@ -133,8 +133,8 @@ def _reinforcement(config: ConfigDict) -> None:
     config.rankings.sampled, config.rankings.written = 4, 2
     # At a third of the rate it ordered 0.74 of the held-out pairs as the judge does after 90 steps,
     # at the full rate 0.80; four times through 1,200 prompts, 0.90 of the pairs of training and
-    # 0.79 of those held out. With twice as many and not twice through: 0.80. Of a hundred jokes with
-    # their prompts one or two are longer than 64 tokens, and all rows are as long as the longest.
+    # 0.79 of those held out. With twice as many and not twice through: 0.80. Of a hundred jokes one
+    # or two are longer than 64 tokens with their prompts, and all rows are as long as the longest.
     config.reward.learning_rate_fraction, config.reward.warmup = 1.0, 0.1
     config.reward.epochs, config.reward.context = 1.5, 64
     for rl in (config.rl, config.rl_hard, config.ppo):

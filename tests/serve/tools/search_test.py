@@ -38,6 +38,12 @@ class IndexTest(parameterized.TestCase):
         self.assertEqual(index.search("zurich", 9), [DOCUMENTS[3][1]])
         self.assertEqual(index.search("xylophone", 9), [])
 
+    def test_of_equal_passages_first_what_begins_with_the_words(self):
+        texts = ["Spain borders France.", "France borders Spain.", "Italy borders France."]
+        index = Index.open(self.made([(text, text) for text in texts]))
+        self.assertEqual(index.search("border France", 3), [texts[1], texts[0], texts[2]])
+        self.assertEqual(index.search("border Spain", 2), texts[:2])
+
     def test_scores_are_those_of_bm25(self):
         """Robertson and Zaragoza 2009, k1 = 1.2, b = 0.75, with Lucene's idf; term frequencies and
         lengths counted by hand."""
