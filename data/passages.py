@@ -22,7 +22,8 @@ _SENTENCE_END = re.compile(
 def passages(text: str, most: int = CHARACTERS) -> Iterator[str]:
     """A text cut into passages of at most `most` characters: sentences in a row, the last of one
     being the first of the next where there is room for it, so that a question and its answer, or a
-    name and what is said of it, stand together. Longer sentences are cut."""
+    name and what is said of it, stand together. Longer sentences are cut into parts of like length:
+    a last one of a word or two would be the best passage for these words, and say nothing."""
     held: list[str] = []
     for sentence in _sentences(text, most):
         if held and len(" ".join([*held, sentence])) > most:
@@ -37,8 +38,11 @@ def _sentences(text: str, most: int) -> Iterator[str]:
     for sentence in _SENTENCE_END.split(text):
         words = " ".join(sentence.split())
         start = 0
-        while len(words) - start > most:
-            space = words.rfind(" ", start + 1, start + most + 1)
+        while (left := len(words) - start) > most:
+            even = start + -(-left // -(-left // most))
+            space = words.find(" ", even, start + most + 1)
+            if space < 0:
+                space = words.rfind(" ", start + 1, even)
             end = start + most if space < 0 else space
             yield words[start:end]
             start = end + (words[end] == " ")

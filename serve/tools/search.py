@@ -44,7 +44,7 @@ MAX_QUERY_WORDS = 32
 _CANDIDATES = 30
 _WRITER_BYTES = 64 << 20
 # Goes into an index's name: to be raised when one is made differently.
-_FORMAT = 2
+_FORMAT = 3
 _ANALYZER = "words"
 
 

@@ -15,6 +15,8 @@ class PassagesTest(absltest.TestCase):
 
     def test_long_sentences_are_cut_between_words(self):
         self.assertEqual(list(passages("aaaa bbbb cccc dddd", most=10)), ["aaaa bbbb", "cccc dddd"])
+        parts = ["aaaa bbbb", "cccc dd"]
+        self.assertEqual(list(passages("aaaa bbbb cccc dd", most=14)), parts)
         self.assertEqual(list(passages("x" * 25, most=10)), ["x" * 10, "x" * 10, "x" * 5])
 
     @hypothesis.given(st.text(alphabet="ab .!?\n。\"'", max_size=200), st.integers(2, 40))
