@@ -10,16 +10,17 @@ copying and nothing else, the rest what the web pipeline keeps of 24 MB of text 
 practice in reading; 11.5M of fine-tuning. Two cores are those of an AMD EPYC without AVX-512 here,
 which other programs used too.
 
-Some 72 minutes and 3.2 GB of memory. (From a new clone, with nothing beside it, 66 with 1,650 steps
-of fine-tuning; the 2,400 of now were taken from that run's base model, and these are their
-figures.) Base model: validation loss 1.131 nats a token, 0.397 bits a byte. Assistant, on what
-training never contained: 0.89 of the facts it was asked about in other words, 0.60 of those only
-told, 0.80 of who it is, 0.80 of the word problems with steps and none without, 0.82 of the products
-and 0.85 of the letters with Python, 0.88 of what was withheld declined against 0.00 before
-interrogation, 0.03 of what it knows declined too, 0.62 found by search. Practice in word problems,
-steps or not being left open: 0.55 to 0.93 of those held out, then with one operation more 0.54 to
-0.70. The reward model ordered 0.75 of the held-out pairs as the judge; RLHF rose by the judge from
-0.02 to 0.35 deviations in 40 steps, by the reward model from 0.04 to 0.98.
+79 minutes while other programs ran, some 72 with nothing beside it, and 3.2 GB of memory. (The
+recipe before, with 1,650 steps of fine-tuning, took 66 from a new clone; the 2,400 of now were
+taken from that run's base model, and these are their figures.) Base model: validation loss 1.131
+nats a token, 0.397 bits a byte. Assistant, on what training never contained: 0.89 of the facts it
+was asked about in other words, 0.60 of those only told, 0.80 of who it is, 0.80 of the word
+problems with steps and none without, 0.82 of the products and 0.85 of the letters with Python, 0.88
+of what was withheld declined against 0.00 before interrogation, 0.03 of what it knows declined too,
+0.62 found by search. Practice in word problems, steps or not being left open: 0.55 to 0.93 of those
+held out, then with one operation more 0.54 to 0.70. The reward model ordered 0.75 of the held-out
+pairs as the judge; RLHF rose by the judge from 0.02 to 0.35 deviations in 40 steps, by the reward
+model from 0.04 to 0.98.
 docs/laptop.md has more figures, what goes wrong, and what was tried.
 
 The quick variant: 11 minutes while the same cores ran tests, at most 2 GB of memory.
