@@ -89,10 +89,10 @@ def _run_stage(run_stage: Callable[[str], None], workdir: str, name: str) -> Non
     try:
         run_stage(workdir)
     except InputError as error:
-        _, _, exchange = name.partition(":")
+        _, exchange = _parts(name)
         if not exchange:
             raise
-        section, _, replacement = exchange.partition("=")
+        section, replacement = exchange
         raise InputError(
             f"{error} (config.{section} is config.{replacement} in the stage {name})"
         ) from error
@@ -106,9 +106,16 @@ def _run_stage(run_stage: Callable[[str], None], workdir: str, name: str) -> Non
         ) from error
 
 
+def _parts(name: str) -> tuple[str, tuple[str, str] | None]:
+    """Of a name in config.stages the module and, if it exchanges sections, which for which."""
+    module, _, exchange = name.partition(":")
+    section, _, replacement = exchange.partition("=")
+    return module, (section, replacement) if exchange else None
+
+
 def _stage(config: ConfigDict, name: str) -> Callable[[str], None]:
     """workdir -> what config.stages names `name`, done in it."""
-    module, _, exchange = name.partition(":")
+    module, exchange = _parts(name)
     run_stage = _function(module)
     if jax.process_count() > 1 and module.startswith(_ON_ONE_HOST):
         raise InputError(
@@ -136,10 +143,10 @@ def _function(module: str) -> Callable[[ConfigDict, str], None]:
     return run_stage
 
 
-def _exchanged(config: ConfigDict, stage: str, exchange: str) -> ConfigDict:
+def _exchanged(config: ConfigDict, stage: str, exchange: tuple[str, str] | None) -> ConfigDict:
     if not exchange:
         return config
-    section, _, replacement = exchange.partition("=")
+    section, replacement = exchange
     for name in (section, replacement):
         if not isinstance(config.get(name), ConfigDict):
             raise InputError(f"config.stages has {stage!r}, but there is no config.{name}")
