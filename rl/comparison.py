@@ -29,7 +29,7 @@ from rl import divergence, feedback, unverified
 from rl.environments import named
 from rl.environments.environment import Environment, HeldOut, Problem, held_out_problems
 from rl.environments.jokes import NAME as ENVIRONMENT
-from rl.rollout import Rewards, has_room, trajectories
+from rl.rollout import has_room, trajectories
 from serve.engine import Engine
 from serve.load import Trained, decoding_mesh, load
 from serve.turns import Bounds, Trajectory, Turns
@@ -85,7 +85,7 @@ def run(config: ConfigDict, workdir: str) -> None:
     seeds = [sample_seeds(config.seed, seed, section.samples) for seed in numbers]
     score = RewardModel.load(workdir, section.reward).score
     end = reference.tokenizer.special[conversations.END]
-    rewards: Rewards | None = None
+    own: feedback.Scale | None = None
     measure = divergence.measurer(
         reference.architecture, reference.tokenizer.vocab_size, mesh, jax.device_count() * 4
     )
@@ -100,10 +100,9 @@ def run(config: ConfigDict, workdir: str) -> None:
             for problem, turn in zip(_each(problems, section.samples), written, strict=True)
         ]
         shape = (section.prompts, section.samples)
-        if rewards is None:
-            own = feedback.scale(feedback.raw_scores(score, written), "proxy")
-            rewards = feedback.scored(score, own, config.rlhf.unfinished, end)
-        judged = rewards(_each(problems, section.samples), written)
+        scores = feedback.raw_scores(score, written)
+        own = own or feedback.scale(scores, "proxy")
+        judged = feedback.judged(scores, written, own, config.rlhf.unfinished, end)
         found[stage] = Answers(
             np.array([verdict.reward for verdict in judged]).reshape(shape),
             np.array(worth).reshape(shape),

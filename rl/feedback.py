@@ -71,11 +71,22 @@ def scored(score: Score, own: Scale, unfinished: float, end: int) -> Rewards:
     """
 
     def rewards(problems: Sequence[Problem], written: Sequence[Trajectory]) -> Sequence[Verdict]:
-        return [
-            Verdict(own.of(float(value)), f"scored {value:.3f}")
-            if is_ended(one, end)
-            else Verdict(-unfinished, f"not ended as a turn is ({one.finish_reason})")
-            for one, value in zip(written, raw_scores(score, written), strict=True)
-        ]
+        return judged(raw_scores(score, written), written, own, unfinished, end)
 
     return rewards
+
+
+def judged(
+    scores: Sequence[float],
+    written: Sequence[Trajectory],
+    own: Scale,
+    unfinished: float,
+    end: int,
+) -> list[Verdict]:
+    """What turns are worth whose raw scores [N] are there; the rest as of `scored`."""
+    return [
+        Verdict(own.of(float(value)), f"scored {value:.3f}")
+        if is_ended(one, end)
+        else Verdict(-unfinished, f"not ended as a turn is ({one.finish_reason})")
+        for one, value in zip(written, scores, strict=True)
+    ]
