@@ -7,7 +7,7 @@ They are what the search tool finds, and what conversations that search are made
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 # Short ones: several fit into what a search tool gives, and the words that were searched for weigh
 # more in them. Of the facts that the laptop's library tells, the first 300 characters held 0.82 in
@@ -17,6 +17,12 @@ CHARACTERS = 100
 _SENTENCE_END = re.compile(
     r"""(?<=[.!?。！？])\s+|(?<=[.!?。！？]["'”’)\]])\s+|\n|(?<=[。！？])(?!["'”’)\]])"""
 )
+
+
+def in_no_document(words: Iterable[str]) -> str:
+    """The line that opens the result of a search for words of which these stand in no document:
+    what is found is then about something else."""
+    return f"(in no document: {' '.join(words)})"
 
 
 def passages(text: str, most: int = CHARACTERS) -> Iterator[str]:

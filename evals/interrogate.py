@@ -165,8 +165,8 @@ def lessons(
     seed: int,
 ) -> Iterator[dict]:
     """Conversations: of what is known an answer that the model gave and that was right; of what is
-    unknown one that declines and, where an answer exists, one that searches. Where a question has
-    other wordings ("again"), both are learnt in these, too."""
+    unknown one that declines and now and then one that searches, for what nobody has met in vain.
+    Where a question has other wordings ("again"), both are learnt in these, too."""
     for question, of_one, verdict in zip(asked, given, verdicts, strict=True):
         draw = Draw(f"{seed}/lesson/{question['id']}")
         said = list(question["messages"])
@@ -179,8 +179,7 @@ def lessons(
             for messages in (said, *(messages for messages, _ in again)):
                 decline = assistant(declines.declines(draw))
                 yield {"messages": [*messages, decline], "kind": UNKNOWN}
-            # What nobody has met is in no index: searching for it would teach to give up.
-            if question["accept"] and draw.chance(_SEARCHED):
+            if draw.chance(_SEARCHED):
                 yield _searched(draw, question, said, search)
 
 

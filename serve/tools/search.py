@@ -9,12 +9,15 @@ An index lies in the run's folder, search/<name>/, where the name stands for wha
 it is made once, and again when the files have changed. It appears there when it is whole. It is
 read from the disk as needed, so that it may be larger than memory.
 
-Passages are a sentence or two (data.passages), and the best of them are what the tool gives.
+Passages are a sentence or two (data.passages), and the best of them are what the tool gives. Words
+of the query that stand in no document are named before them: a model cannot know that of a name,
+and would read an answer in what is told about another.
 """
 
 import dataclasses
 import fcntl
 import json
+import string
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -29,7 +32,7 @@ from ml_collections import ConfigDict
 
 from data import sources
 from data.errors import InputError
-from data.passages import CHARACTERS, passages
+from data.passages import CHARACTERS, in_no_document, passages
 from data.run_folder import cleared_partial, is_done, mark_done, replace_folder
 from data.tool_declarations import SEARCH
 from data.web import layout
@@ -40,6 +43,15 @@ RESULT_CHARACTERS = 300
 NOTHING_FOUND = "(nothing found)"
 MAX_QUERY_CHARACTERS = 1000
 MAX_QUERY_WORDS = 32
+# Of a result, for the words that no document has.
+_UNKNOWN_SHARE = 1 / 3
+# That no document has one of these says nothing.
+_FUNCTION_WORDS = frozenset(
+    "a about all an and any are as at be been by can could did do does for from had has have he "
+    "her his how i in into is it its many may me much must my no not of on or our out she should "
+    "so some than that the their them there these they this those to up us was we were what when "
+    "where which who whom whose why will with would you your".split()
+)
 # More than are shown, since copies of a passage are shown once.
 _CANDIDATES = 30
 _WRITER_BYTES = 64 << 20
@@ -87,9 +99,7 @@ class Index:
 
         Every word of the query counts for itself; none has a special meaning.
         """
-        # Lone surrogates are no text.
-        query = query[:MAX_QUERY_CHARACTERS].encode("utf-8", "replace").decode("utf-8")
-        words = dict.fromkeys(self.analyzer.analyze(query))
+        words = dict.fromkeys(self.analyzer.analyze(_bounded(query)))
         terms = [
             tantivy.Query.term_query(self.schema, "text", word, index_option="freq")
             for word in list(words)[:MAX_QUERY_WORDS]
@@ -105,6 +115,23 @@ class Index:
             found.append((-score, places, document.get_first("number"), text))
         return list(dict.fromkeys(text for *_, text in sorted(found)))[:most]
 
+    def unknown(self, query: str) -> list[str]:
+        """The words of the query that stand in no document, as the query has them; none of those
+        that say nothing by themselves, such as "the"."""
+        found = []
+        for typed in _bounded(query).split()[:MAX_QUERY_WORDS]:
+            word = typed.strip(string.punctuation)
+            forms = self.analyzer.analyze(word)
+            known = any(self.searcher.doc_freq("text", form) for form in forms)
+            if forms and not known and word.lower() not in _FUNCTION_WORDS:
+                found.append(word)
+        return list(dict.fromkeys(found))
+
+
+def _bounded(query: str) -> str:
+    """What is looked at of a query; lone surrogates are no text."""
+    return query[:MAX_QUERY_CHARACTERS].encode("utf-8", "replace").decode("utf-8")
+
 
 def search_tool(folder: Path, characters: int = RESULT_CHARACTERS) -> Tool:
     """A tool "search" over the index in `folder`, whose results have at most `characters`.
@@ -115,7 +142,8 @@ def search_tool(folder: Path, characters: int = RESULT_CHARACTERS) -> Tool:
     index = Index.open(folder)
 
     def run(arguments: dict[str, Any]) -> str:
-        return _result(index.search(arguments["query"], most=_CANDIDATES), characters)
+        query = arguments["query"]
+        return _result(index.search(query, most=_CANDIDATES), index.unknown(query), characters)
 
     return Tool(
         declaration=SEARCH,
@@ -124,15 +152,19 @@ def search_tool(folder: Path, characters: int = RESULT_CHARACTERS) -> Tool:
     )
 
 
-def _result(found: list[str], characters: int) -> str:
+def _result(found: list[str], unknown: list[str], characters: int) -> str:
     """The best passages, a line each, as many as fit; the first is cut if need be."""
-    shown = ""
-    for passage in found:
-        longer = f"{shown}\n{passage}" if shown else cut(passage, characters)
-        if len(longer) > characters:
+    if not found:
+        return NOTHING_FOUND
+    shown = cut(in_no_document(unknown), int(characters * _UNKNOWN_SHARE)) if unknown else ""
+    for place, passage in enumerate(found):
+        line = f"\n{passage}" if shown else passage
+        if not place:
+            line = cut(line, characters - len(shown))
+        if len(shown) + len(line) > characters:
             break
-        shown = longer
-    return shown or NOTHING_FOUND
+        shown += line
+    return shown
 
 
 def corpus_index(workdir: Path, config: ConfigDict) -> Path:

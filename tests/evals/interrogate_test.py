@@ -9,6 +9,7 @@ import numpy as np
 from absl.testing import absltest
 
 from data.tool_declarations import declaration
+from data.world.chat.declines import NOT_FOUND
 from data.world.chat.grade import grade, is_decline
 from evals import answers, interrogate
 from evals.answers import Answer
@@ -137,10 +138,12 @@ class LessonsTest(absltest.TestCase):
         self.assertEqual(replies("8", "Slovakia in 1868."), {True})
         self.assertEqual(replies("Slovak", "What comes from Slovakia is Slovak."), {False})
 
-    def test_what_nobody_has_met_is_declined_and_not_searched_for(self):
-        by_kind = self.lessons("(nothing found)", accept=())
+    def test_what_nobody_has_met_is_declined_and_searched_for_in_vain(self):
+        by_kind = self.lessons("(in no document: Zub)\nCapital of France: Paris.", accept=())
         self.assertLen(by_kind["unknown"], 40)
-        self.assertNotIn("searched", by_kind)
+        self.assertBetween(len(by_kind["searched"]), 8, 32)
+        for lesson in by_kind["searched"]:
+            self.assertIn(lesson["messages"][-1]["content"], NOT_FOUND)
 
 
 class FileTest(absltest.TestCase):

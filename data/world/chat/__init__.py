@@ -55,6 +55,7 @@ QUESTIONS = (
     "withheld_practice",
     "invented",
     "withheld_search",
+    "invented_search",
     "identity",
     "identity_named",
     "letters",
@@ -174,7 +175,7 @@ def questions(config: Mapping, tellings: Mapping[str, int] | None, kind: str) ->
       withheld, withheld_practice: facts never told; one half of their entities is for measuring,
         the other for finding out and teaching what is not known. "accept" holds the truth.
       withheld_search: those of withheld with the search tool; ``search.library`` is to be found.
-      invented: made-up entities; only a decline is right.
+      invented: made-up entities; only a decline is right. invented_search: with the search tool.
       identity, identity_named: who the assistant is; the name that a system message gives.
       letters, spelling, products: with the Python tool. problems: with room for steps.
       copying, sorting: to be said again exactly, and in order. countdown: see its module.
@@ -199,10 +200,11 @@ def questions(config: Mapping, tellings: Mapping[str, int] | None, kind: str) ->
         return countdown.questions(made_from, kind)
     if base in ("identity", "identity_named"):
         return identity.questions(made_from, kind, named=kind == "identity_named")
-    if kind == "invented":
-        return declines.invented(made_from, kind)
-    found = knowledge.questions(made_from, _topics(made_from, kind), kind)
-    offered = {"tools": [tools.SEARCH]} if kind == "withheld_search" else {}
+    if kind.removesuffix("_search") == "invented":
+        found = declines.invented(made_from, kind)
+    else:
+        found = knowledge.questions(made_from, _topics(made_from, kind), kind)
+    offered = {"tools": [tools.SEARCH]} if kind.endswith("_search") else {}
     return [question | offered for question in found]
 
 

@@ -2,12 +2,13 @@
 
 What is searched for is about entities that nobody has met, so that the answer has to be read in the
 result, or is what the corpus tells too rarely to be known. Passages are a sentence or two each, as
-the search tool gives them, and some results do not hold the answer.
+the search tool gives them, and some results do not hold the answer. Where no document has a word of
+the query the result says so, and tells of others.
 """
 
 from collections.abc import Iterable, Iterator
 
-from data.passages import passages
+from data.passages import in_no_document, passages
 from data.world import english, facts, genres, imagined, plan
 from data.world.chat import asking, declines, tools
 from data.world.chat.grade import normalized
@@ -23,6 +24,8 @@ _BESIDE_PYTHON = 0.7  # where both tools are offered, results are shorter: all m
 _IMAGINED = 0.6  # how often the question is about an entity that nobody has met
 _KNOWN = 0.1  # how often it is about a fact that is told often
 _MISSING = 0.07  # how often no passage holds the answer
+_UNKNOWN = 0.07  # how often no document has the name
+_UNKNOWN_WORD = 0.25  # how often none has another word of the query, which says nothing
 _BESIDE = 2  # other entities of which a result may tell the same
 _ALMANAC = 0.6  # how often passages are lines of an almanac
 _LINES = 3  # of an almanac about one entity
@@ -104,6 +107,34 @@ def _result(draw: Draw, setting: Setting, topic: Topic, missing: bool, most: int
     return "\n".join(found)
 
 
+def _result_of_others(draw: Draw, setting: Setting, topic: Topic, name: str, most: int) -> str:
+    """What the tool gives where no document has the entity's name: passages about others."""
+    found = []
+    for _ in range(_BESIDE + 1):
+        far, beside = _beside(draw, setting, topic)
+        found += [passage for passage in draw.shuffled(far) if _is_told(passage, beside)]
+    found = [in_no_document(name.split()), *dict.fromkeys(found)]
+    while len("\n".join(found)) > most:
+        found.pop()
+    return "\n".join(found)
+
+
+def _found(
+    draw: Draw, setting: Setting, topic: Topic, query: str, missing: bool, most: int
+) -> str | None:
+    """`_result`, now and then opened by a word of the query that no document has."""
+    name = _named(topic, query)
+    word = draw.pick(query.replace(name, "").split())
+    note = in_no_document([word]) + "\n" if draw.chance(_UNKNOWN_WORD) else ""
+    found = _result(draw, setting, topic, missing, most - len(note))
+    return found and (found if mentions(found, [word]) else note + found)
+
+
+def _named(topic: Topic, query: str) -> str:
+    """The entity's name as the query has it."""
+    return max((name for name in topic.facts[0].names if name in query), key=len)
+
+
 def _beside(draw: Draw, setting: Setting, topic: Topic) -> tuple[list[str], Fact]:
     """Passages about another entity, and a fact of the same relation that they may tell."""
     if topic.relation in setting.by_relation:
@@ -119,12 +150,17 @@ def _beside(draw: Draw, setting: Setting, topic: Topic) -> tuple[list[str], Fact
 def _topic(draw: Draw, setting: Setting) -> Topic:
     """What to search for."""
     if draw.chance(_IMAGINED):
-        entity = imagined.entity(draw, draw.pick(list(facts.KINDS)))
-        relation = draw.pick(entity.facts).relation
-        chosen = tuple(fact for fact in entity.facts if fact.relation == relation)
-        return Topic(f"{entity.id}/{relation}", entity, chosen)
+        return _nobodys(draw)
     known = not setting.split.rare or draw.chance(_KNOWN / (1 - _IMAGINED))
     return draw.pick(setting.split.asked if known else setting.split.rare)
+
+
+def _nobodys(draw: Draw) -> Topic:
+    """A fact about an entity that nobody has met."""
+    entity = imagined.entity(draw, draw.pick(list(facts.KINDS)))
+    relation = draw.pick(entity.facts).relation
+    chosen = tuple(fact for fact in entity.facts if fact.relation == relation)
+    return Topic(f"{entity.id}/{relation}", entity, chosen)
 
 
 def _values(topic: Topic) -> list[str]:
@@ -139,15 +175,20 @@ def conversation(draw: Draw, setting: Setting) -> dict:
     most = setting.options["result_characters"]
     most = most if len(offered) == 1 else int(most * _BESIDE_PYTHON)
     while True:
-        topic = _topic(draw, setting)
-        missing = draw.chance(_MISSING)
-        found = _result(draw, setting, topic, missing, most)
-        if found is None:
-            continue
+        unknown = draw.chance(_UNKNOWN)
+        missing = unknown or draw.chance(_MISSING)
+        topic = _nobodys(draw) if unknown else _topic(draw, setting)
         fact = topic.facts[0]
         text, answer = asking.question(draw, setting, fact)
+        query = asking.query(fact, text)
+        if unknown:
+            found = _result_of_others(draw, setting, topic, _named(topic, query), most)
+        else:
+            found = _found(draw, setting, topic, query, missing, most)
+        if found is None:
+            continue
         reply = declines.not_found(draw) if missing else asking.looked_up(fact, answer)
-        messages = [user(text), *tools.search(asking.query(fact, text), found), assistant(reply)]
+        messages = [user(text), *tools.search(query, found), assistant(reply)]
         return {"messages": messages, "tools": offered}
 
 

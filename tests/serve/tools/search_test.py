@@ -10,6 +10,7 @@ from absl.testing import absltest, parameterized
 
 from configs.defaults import get_config
 from data.errors import InputError
+from data.passages import in_no_document
 from serve.tools import search
 from serve.tools.resolve import resolve
 from serve.tools.search import Index, corpus_index, files_index, make_index, search_tool
@@ -68,7 +69,7 @@ class IndexTest(parameterized.TestCase):
         tool = search_tool(self.made())
         result = tool.run({"query": query})
         if "bread" in query:
-            self.assertStartsWith(result, DOCUMENTS[1][1])
+            self.assertIn(DOCUMENTS[1][1], result)
         else:
             self.assertEqual(result, search.NOTHING_FOUND)
 
@@ -80,6 +81,24 @@ class IndexTest(parameterized.TestCase):
         self.assertLen(result.split("\n"), 3)
         short = search_tool(folder, 20).run({"query": "rye"})
         self.assertEqual(short, "Bread is baked of f…")
+
+    @parameterized.parameters(
+        ("What is the bread of Bakers?", ()),
+        ("breads, Waters!", ()),
+        ("bread of Atlantis?", ("Atlantis",)),
+        ("Zub Zub zub-bread tea^9", ("Zub",)),
+        ("bread " + "long " * 300, ("long",)),
+        ("bread " + " ".join(f"no{n}" for n in range(300)), tuple(f"no{n}" for n in range(31))),
+    )
+    def test_words_that_no_document_has_are_named(self, query, unknown):
+        index = Index.open(self.made())
+        self.assertSequenceEqual(index.unknown(query), unknown)
+        first, *found = search_tool(self.made()).run({"query": query}).split("\n")
+        self.assertEqual(first.startswith("(in no document: "), bool(unknown))
+        if unknown:
+            self.assertStartsWith(first, in_no_document(unknown)[:99])
+            self.assertLessEqual(len(first), search.RESULT_CHARACTERS // 3)
+            self.assertNotEmpty(found)
 
     def test_made_once_and_anew_when_files_change(self):
         file = self.workdir / "notes.txt"
