@@ -131,7 +131,8 @@ def get_config() -> ConfigDict:
     config.train.opening_source = ""
     # "muon" (matrices of the layers; AdamW for the rest) or "adamw" (everything).
     config.train.optimizer = "muon"
-    # AdamW's peak learning rate. None: 6e-4 · sqrt(768 / width).
+    # AdamW's peak learning rate. None: 6e-4 · sqrt(768 / width), or with "muon", which leaves it
+    # little but the embedding, 4e-3 · sqrt(768 / width).
     config.train.learning_rate = placeholder(float)
     # Muon's peak learning rate.
     config.train.muon_learning_rate = 0.02

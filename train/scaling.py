@@ -38,8 +38,9 @@ def resolve(
 
     Rows a step follow from depth: 2^19 tokens at depth 12, growing with its square, since the
     batch that still pays grows as the loss falls (arXiv 1812.06162). AdamW's rate falls with the
-    square root of the width, 6e-4 at 768 (GPT-2 small); Muon's scales its update by itself. Steps
-    come from `tokens_per_parameter`.
+    square root of the width: 6e-4 at 768 where it updates everything (GPT-2 small), 4e-3 where
+    Muon has the layers' matrices and only the embedding is left to it. Muon's rate is the same at
+    all widths, since it scales its update by itself. Steps come from `tokens_per_parameter`.
 
     Args:
         vocab_size: the tokenizer's.
@@ -78,7 +79,8 @@ def resolve(
         tokens = 2**19 * (architecture.layers / 12) ** 2
         train.batch = max(1, 2 ** round(math.log2(tokens / train.context)))
     if train.learning_rate is None:
-        train.learning_rate = 6e-4 * math.sqrt(768 / architecture.width)
+        at_768 = 4e-3 if train.optimizer == "muon" else 6e-4
+        train.learning_rate = at_768 * math.sqrt(768 / architecture.width)
     if train.steps is None:
         tokens = train.tokens_per_parameter * count(architecture)
         train.steps = max(1, round(tokens / (train.batch * train.context)))

@@ -62,7 +62,7 @@ class ScalingTest(absltest.TestCase):
         )
         self.assertEqual(architecture.vocab_size, 50_304)
         self.assertEqual(resolved.train.batch * resolved.train.context, 2**19)
-        self.assertAlmostEqual(resolved.train.learning_rate, 6e-4)
+        self.assertAlmostEqual(resolved.train.learning_rate, 4e-3)
         tokens = resolved.train.steps * 2**19
         self.assertAlmostEqual(tokens / (20 * count(architecture)), 1, delta=0.01)
 
