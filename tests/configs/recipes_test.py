@@ -66,6 +66,11 @@ class ScalingTest(absltest.TestCase):
         tokens = resolved.train.steps * 2**19
         self.assertAlmostEqual(tokens / (20 * count(architecture)), 1, delta=0.01)
 
+    def test_adamw_updates_everything_at_a_lower_rate(self):
+        config = defaults.get_config()
+        config.model.depth, config.train.optimizer = 12, "adamw"
+        self.assertAlmostEqual(resolve(config, 50_257)[0].train.learning_rate, 6e-4)
+
     def test_what_is_given_stays(self):
         config = defaults.get_config()
         config.model.depth, config.model.width, config.train.batch = 2, 96, 3

@@ -99,8 +99,7 @@ def _result(draw: Draw, setting: Setting, topic: Topic, missing: bool, most: int
     found = list(dict.fromkeys(right + others))
     if not found:
         return None
-    while len("\n".join(found)) > most and len(found) > 1:
-        found.pop()
+    found = _fitting(found, most)
     # The best passage comes first more often than not.
     place = min(draw.index(_PLACES), len(found) - 1)
     found.insert(place, found.pop(0))
@@ -113,10 +112,15 @@ def _result_of_others(draw: Draw, setting: Setting, topic: Topic, name: str, mos
     for _ in range(_BESIDE + 1):
         far, beside = _beside(draw, setting, topic)
         found += [passage for passage in draw.shuffled(far) if _is_told(passage, beside)]
-    found = [in_no_document(name.split()), *dict.fromkeys(found)]
-    while len("\n".join(found)) > most:
-        found.pop()
-    return "\n".join(found)
+    return "\n".join(_fitting([in_no_document(name.split()), *dict.fromkeys(found)], most))
+
+
+def _fitting(lines: list[str], most: int) -> list[str]:
+    """As many of the lines as fit into so many characters; the first in any case."""
+    count = len(lines)
+    while len("\n".join(lines[:count])) > most and count > 1:
+        count -= 1
+    return lines[:count]
 
 
 def _found(
