@@ -5,7 +5,8 @@
 
 Needs the two files of WikiText-2 (11 MB of text). Run once on two cores (Intel Xeon, AVX-512)
 shared with other programs: 3.3M tokens in 15 minutes; 3.684 nats a token and 1.567 bits a byte on
-all of the validation text, which is a perplexity of 270 on its 217,646 words.
+all of the validation text, which is a perplexity of 270 on its 217,646 words. That was with the
+embedding's rate at 1.2e-3, where it is 8e-3 now.
 """
 
 from ml_collections import ConfigDict

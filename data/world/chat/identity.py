@@ -12,8 +12,8 @@ from data.world.genres.prose import BOYS, GIRLS
 
 _NAMED = 0.45  # how often a system message gives a name
 # How often a name is one of people's, a word to spell, any word, made up (running totals), when
-# measuring and in training. People have few names here, and each of them that training gives is
-# learnt as an answer: a new one is then not copied, but taken for one of these.
+# measuring and in training. People have few names here: those that training gives often are learnt
+# as answers, which is not copying.
 _MEASURED, _TAUGHT = (0.15, 0.3, 0.65, 1.0), (0.03, 0.2, 0.6, 1.0)
 _NAME_TOPICS = ("name", "who", "called")  # what a name answers
 
