@@ -14,6 +14,8 @@ from collections.abc import Iterable, Iterator
 # passages of 100 characters, 0.64 in passages of 300.
 CHARACTERS = 100
 
+_IN_NO_DOCUMENT = "(in no document: "
+
 _SENTENCE_END = re.compile(
     r"""(?<=[.!?。！？])\s+|(?<=[.!?。！？]["'”’)\]])\s+|\n|(?<=[。！？])(?!["'”’)\]])"""
 )
@@ -22,7 +24,12 @@ _SENTENCE_END = re.compile(
 def in_no_document(words: Iterable[str]) -> str:
     """The line that opens the result of a search for words of which these stand in no document:
     what is found is then about something else."""
-    return f"(in no document: {' '.join(words)})"
+    return f"{_IN_NO_DOCUMENT}{' '.join(words)})"
+
+
+def found_passages(result: str) -> list[str]:
+    """The passages of a search's result, without the line of `in_no_document`."""
+    return [line for line in result.split("\n") if not line.startswith(_IN_NO_DOCUMENT)]
 
 
 def passages(text: str, most: int = CHARACTERS) -> Iterator[str]:

@@ -23,6 +23,7 @@ from ml_collections import ConfigDict
 from data import sources
 from data.chat_sources import INTERROGATED
 from data.errors import InputError
+from data.passages import found_passages
 from data.run_folder import (
     cleared_partial,
     is_done,
@@ -185,7 +186,7 @@ def lessons(
 
 def _searched(draw: Draw, question: Question, said: list[dict], search: Tool) -> dict:
     result = search.run({"query": question["query"]})
-    is_found = any(_is_told(passage, question) for passage in result.split("\n"))
+    is_found = any(_is_told(passage, question) for passage in found_passages(result))
     reply = question["reply"] if is_found else declines.not_found(draw)
     messages = [*said, *calls.search(question["query"], result), assistant(reply)]
     both = draw.chance(_BOTH_TOOLS)

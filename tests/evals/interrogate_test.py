@@ -120,8 +120,9 @@ class LessonsTest(absltest.TestCase):
             self.assertEqual(result["content"], "The capital of France is Paris.")
             self.assertEqual(reply["content"], "It is Paris.")
             self.assertIn("search", [tool["function"]["name"] for tool in lesson["tools"]])
-        for lesson in self.lessons("(nothing found)")["searched"]:
-            self.assertTrue(is_decline(lesson["messages"][-1]["content"]))
+        for nothing in ("(nothing found)", "(in no document: Paris)\nRome is a city."):
+            for lesson in self.lessons(nothing)["searched"]:
+                self.assertTrue(is_decline(lesson["messages"][-1]["content"]))
 
     def test_an_answer_counts_as_whole_words_beside_what_was_asked_about(self):
         def replies(accept, passage):
