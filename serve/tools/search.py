@@ -153,17 +153,17 @@ def search_tool(folder: Path, characters: int = RESULT_CHARACTERS) -> Tool:
 
 
 def _result(found: list[str], unknown: list[str], characters: int) -> str:
-    """The best passages, a line each, as many as fit; the first is cut if need be."""
+    """The words that no document has, then the best passages, a line each, as many as fit; the
+    first is cut if need be."""
     if not found:
         return NOTHING_FOUND
-    shown = cut(in_no_document(unknown), int(characters * _UNKNOWN_SHARE)) if unknown else ""
-    for place, passage in enumerate(found):
-        line = f"\n{passage}" if shown else passage
-        if not place:
-            line = cut(line, characters - len(shown))
-        if len(shown) + len(line) > characters:
+    most = int(characters * _UNKNOWN_SHARE)
+    note = f"{cut(in_no_document(unknown), most)}\n" if unknown else ""
+    shown = note + cut(found[0], characters - len(note))
+    for passage in found[1:]:
+        if len(shown) + 1 + len(passage) > characters:
             break
-        shown += line
+        shown += f"\n{passage}"
     return shown
 
 

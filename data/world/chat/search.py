@@ -106,13 +106,14 @@ def _result(draw: Draw, setting: Setting, topic: Topic, missing: bool, most: int
     return "\n".join(found)
 
 
-def _result_of_others(draw: Draw, setting: Setting, topic: Topic, name: str, most: int) -> str:
+def _result_of_others(draw: Draw, setting: Setting, topic: Topic, query: str, most: int) -> str:
     """What the tool gives where no document has the entity's name: passages about others."""
     found = []
     for _ in range(_BESIDE + 1):
         far, beside = _beside(draw, setting, topic)
         found += [passage for passage in draw.shuffled(far) if _is_told(passage, beside)]
-    return "\n".join(_fitting([in_no_document(name.split()), *dict.fromkeys(found)], most))
+    note = in_no_document(_named(topic, query).split())
+    return "\n".join(_fitting([note, *dict.fromkeys(found)], most))
 
 
 def _fitting(lines: list[str], most: int) -> list[str]:
@@ -186,7 +187,7 @@ def conversation(draw: Draw, setting: Setting) -> dict:
         text, answer = asking.question(draw, setting, fact)
         query = asking.query(fact, text)
         if unknown:
-            found = _result_of_others(draw, setting, topic, _named(topic, query), most)
+            found = _result_of_others(draw, setting, topic, query, most)
         else:
             found = _found(draw, setting, topic, query, missing, most)
         if found is None:
