@@ -167,7 +167,7 @@ COUNT = _Task(
         'what is the number of "{l}" in "{w}"?',
         'what is the number of {l}\'s found in the word "{w}"?',
         'the letter "{l}" in "{w}": how many?',
-        '"{w}": how many {l}\'s?',
+        'in "{w}": how many {l}\'s?',
         'how many {l}\'s would I cross out in "{w}"?',
         'if all {l}\'s were struck from "{w}", how many letters would go?',
         'how many {l}\'s do I need to write "{w}"?',

@@ -18,7 +18,7 @@ from absl.testing import absltest, parameterized
 from data.errors import InputError
 from data.passages import in_no_document
 from data.world import chat, documents, english, facts
-from data.world.chat import asking, declines, grade, search, tools
+from data.world.chat import asking, declines, grade, letters, search, tools
 from data.world.chat.phrasings import ASKED
 from data.world.draw import Draw
 from tests.data.world.chat import samples
@@ -149,6 +149,13 @@ class ToolsTest(absltest.TestCase):
                 value = eval(function["arguments"]["code"], {})  # our own code
             self.assertEqual(printed.getvalue().strip() or str(value), output)
             self.assertTrue(printed.getvalue() or isinstance(value, int))
+
+    def test_a_word_is_asked_about_as_it_is_written(self):
+        """Not with a capital because a question begins with it: then other letters are counted."""
+        for task in letters.TASKS:
+            for wording in task.asked:
+                question = english.capitalized(wording.format(w="ferret", l="e"))
+                self.assertIn('"ferret"', question)
 
     def test_answers_hold_the_output(self):
         for conversation in samples.of("letters") + samples.of("products"):
