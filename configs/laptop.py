@@ -73,6 +73,7 @@ def get_config(variant: str = "") -> ConfigDict:
         "evals.assistant",
         "evals.report",
     )
+    config.world.megabytes = 14.0
     config.web.processes = 2
     # Practice in copying, which tools and steps need, and in reading, which answers from a search
     # need; none of it is validated on.
@@ -90,7 +91,7 @@ def get_config(variant: str = "") -> ConfigDict:
     config.mesh.cpu_devices = 2
     # Conversations take more steps than documents, and what they teach is learnt from there: so the
     # rate is still high where pretraining ends.
-    config.train.steps = 900
+    config.train.steps = 550
     config.train.decay, config.train.final_rate = 0.15, 0.3
     config.train.batch = 16
     config.train.accumulate = 4
@@ -100,21 +101,22 @@ def get_config(variant: str = "") -> ConfigDict:
     config.train.weight_decay = 0.01
     # Copying is learnt first, within documents of a line or two, and from nothing else: among
     # other text it is not learnt in all these steps.
-    config.train.opening, config.train.opening_source = 0.26, "repetitions"
+    config.train.opening, config.train.opening_source = 0.36, "repetitions"
     config.train.separate_documents = True
     # Facts told by fewer pages are not known well enough to be asked about.
-    config.world_chat.least_told = 235
-    config.world_chat.count = 60_000
+    config.world_chat.least_told = 230
+    config.world_chat.count = 30_000
     config.search.source = "web,library"
     config.sft.name = "sft"
     config.sft.sources = "world@0.8,replay@0.2"
-    config.sft.steps = 2400
+    config.sft.steps = 1000
     # Letters, columns of digits and calls of tools are new to the base model: at a third of the
     # rate it learns to answer in the right form, and not to copy a word into a call.
     config.sft.learning_rate_fraction = 1.0
     config.sft.warmup, config.sft.decay = 0.02, 0.6
     config.sft_again.sources = "world@0.55,interrogation@0.25,replay@0.2"
-    config.sft_again.steps = 400
+    config.sft_again.steps = 150
+    config.interrogate.questions = 900
     _reinforcement(config)
     config.watch.log_steps = 25
     config.watch.prompts = ("Once upon a time", "The capital of France is", "Q: What do cows eat?")
@@ -132,7 +134,7 @@ def get_config(variant: str = "") -> ConfigDict:
 def _reinforcement(config: ConfigDict) -> None:
     """Word problems that are answered with steps or without, to find out what pays; and jokes."""
     # Most of the answers are the policy's own, which the reward model is to tell apart.
-    config.rankings.train, config.rankings.held_out = 3000, 150
+    config.rankings.train, config.rankings.held_out = 2000, 120
     config.rankings.sampled, config.rankings.written = 4, 2
     # At a third of the rate it ordered 0.74 of the held-out pairs as the judge does after 90 steps,
     # at the full rate 0.80; four times through 1,200 prompts, 0.90 of the pairs of training and
@@ -144,17 +146,17 @@ def _reinforcement(config: ConfigDict) -> None:
     for rl in (config.rl, config.rl_hard, config.ppo):
         rl.environment, rl.warmup = "problems", 0.05
         rl.problems, rl.group, rl.slots, rl.resample = 16, 8, 128, 0
-        rl.eval_steps, rl.eval_problems = 10, 128
+        rl.eval_steps, rl.eval_problems = 6, 128
         # Which way pays is found at any rate; at 2e-4 the likeliest answers get worse meanwhile, at
         # 5e-4 all do.
         rl.minibatches, rl.learning_rate, rl.beta2, rl.decay = 2, 5e-5, 0.99, 0.9
     for rl in (config.rl, config.ppo):
-        rl.levels, rl.tokens, rl.steps = (1,), 112, 30
-    config.rl_hard.levels, config.rl_hard.tokens, config.rl_hard.steps = (2,), 144, 20
+        rl.levels, rl.tokens, rl.steps = (1,), 112, 12
+    config.rl_hard.levels, config.rl_hard.tokens, config.rl_hard.steps = (2,), 144, 12
     for rl in (config.rlhf, config.rlhf_ppo):
         rl.problems, rl.group, rl.slots = 32, 8, 256
-        rl.steps, rl.eval_steps = 40, 5
-        rl.learning_rate, rl.warmup = 1e-4, 0.2
+        rl.steps, rl.eval_steps = 24, 4
+        rl.learning_rate, rl.warmup = 2e-4, 0.2
 
 
 def _quick(config: ConfigDict) -> None:
@@ -189,7 +191,14 @@ def _long(config: ConfigDict) -> None:
         "rl.comparison",
     )
     config.stages = (*config.stages[:at], *more, *config.stages[at:])
-    config.model.layers, config.model.width = 6, 192
-    config.train.steps, config.sft.steps, config.sft_again.steps = 3000, 2000, 1000
-    for rl in (config.rl, config.rl_hard, config.ppo, config.rlhf, config.rlhf_ppo):
-        rl.steps = 200
+    config.world.megabytes, config.world_chat.least_told = 24.0, 235
+    config.world_chat.count = 60_000
+    config.train.steps, config.train.opening = 900, 0.26
+    config.sft.steps, config.sft_again.steps = 2400, 400
+    config.interrogate.questions = 1500
+    config.rankings.train, config.rankings.held_out = 3000, 150
+    for rl in (config.rl, config.ppo):
+        rl.steps, rl.eval_steps = 30, 10
+    config.rl_hard.steps, config.rl_hard.eval_steps = 20, 10
+    for rl in (config.rlhf, config.rlhf_ppo):
+        rl.steps, rl.eval_steps, rl.learning_rate = 40, 5, 1e-4

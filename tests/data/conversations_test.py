@@ -152,9 +152,9 @@ class TemplateTest(parameterized.TestCase):
         self.assertEqual(
             text,
             "<|im_start|>system\nYou are a careful assistant.\n\n# Tools\n"
-            '{"name": "python", "description": "Runs Python.", "arguments": {"code": "string"}}\n'
-            '{"name": "weather", "arguments": {"place": {"type": "string", "description": '
-            '"A town\'s name"}, "unit": {"type": "string", "enum": ["C", "F"]}}}<|im_end|>\n'
+            "python(code: string): Runs Python.\n"
+            'weather(place: {"type": "string", "description": "A town\'s name"}, '
+            'unit: {"type": "string", "enum": ["C", "F"]})<|im_end|>\n'
             "<|im_start|>user\nHow many r in strawberry, and what is 12 * 34?<|im_end|>\n"
             "<|im_start|>assistant\n<think>\nLetters are hidden in tokens.\nThe tool sees them.\n"
             "</think>\n\nI count first.\n"
@@ -175,8 +175,8 @@ class TemplateTest(parameterized.TestCase):
         text = tokenizer().decode(render(tokenizer(), [], bare).tokens)
         self.assertEqual(
             text,
-            '<|im_start|>system\n# Tools\n{"name": "python", "arguments": {"query": "string"}}\n'
-            '{"name": "weather", "arguments": {"query": "string"}}<|im_end|>\n',
+            "<|im_start|>system\n# Tools\npython(query: string)\n"
+            "weather(query: string)<|im_end|>\n",
         )
 
     def test_tokenizer_without_control_tokens(self):

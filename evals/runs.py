@@ -1,0 +1,100 @@
+"""The figures of several runs side by side, with their mean and spread: what a seed changes.
+
+    python -m evals.runs runs/laptop runs/seed1 runs/seed2
+    python -m evals.runs --figures='chat/.*|rl/.*' runs/laptop runs/seed1
+
+Prints a table in Markdown, of the figures that all of the runs have in report.json. The spread is
+the sample standard deviation. What the runs' configs differ in is told before it.
+"""
+
+import json
+import pathlib
+import re
+import statistics
+from collections.abc import Mapping, Sequence
+
+from absl import app, flags
+
+from data.errors import InputError, one_line_errors
+from data.run_folder import figures_of
+from evals.report.meanings import shown
+
+FIGURES = flags.DEFINE_string("figures", ".*", "A pattern of the whole names of the figures.")
+
+
+def main(argv: list[str]) -> None:
+    with one_line_errors():
+        folders = argv[1:]
+        if len(folders) < 2 or len(set(folders)) < len(folders):
+            raise InputError(
+                "give the folders of two runs or more, each once: "
+                "python -m evals.runs runs/laptop runs/seed1"
+            )
+        figures = [_figures(folder) for folder in folders]
+        for line in differences([_config(folder) for folder in folders]):
+            print(line)
+        print(table([pathlib.Path(folder).name for folder in folders], figures, FIGURES.value))
+
+
+def _figures(folder: str) -> dict[str, float]:
+    figures = figures_of(folder)
+    if not figures:
+        raise InputError(f"{folder} has no figures: it is not a run's folder, or no stage is done")
+    return figures
+
+
+def _config(folder: str) -> dict:
+    path = pathlib.Path(folder) / "config.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def differences(configs: Sequence[Mapping]) -> list[str]:
+    """A line for every key whose value is not the same in all: "seed: 0, 1, 2"."""
+    flat = [_flat(config) for config in configs]
+    keys = sorted(set().union(*flat))
+    values = {key: [one.get(key) for one in flat] for key in keys}
+    return [
+        f"{key}: {', '.join(map(str, given))}"
+        for key, given in values.items()
+        if any(value != given[0] for value in given)
+    ]
+
+
+def _flat(config: Mapping, prefix: str = "") -> dict:
+    found = {}
+    for key, value in config.items():
+        inner = _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {}
+        found |= inner or {f"{prefix}{key}": value}
+    return found
+
+
+def table(names: Sequence[str], figures: Sequence[Mapping[str, float]], pattern: str) -> str:
+    """A row for every figure whose name fits and that all the runs have.
+
+    Raises:
+        InputError: the pattern is none, or there is no such figure.
+    """
+    try:
+        wanted = re.compile(pattern)
+    except re.error as error:
+        raise InputError(f"--figures={pattern} is no regular expression: {error}") from None
+    shared = sorted(set.intersection(*map(set, figures)))
+    rows = []
+    for key in filter(wanted.fullmatch, shared):
+        values = [one[key] for one in figures]
+        mean, spread = statistics.fmean(values), statistics.stdev(values)
+        cells = [shown(key, value) for value in (*values, mean, spread)]
+        rows.append(f"| {key} | {' | '.join(cells)} |")
+    if not rows:
+        raise InputError(f"no figure that all the runs have is called {pattern}")
+    return "\n".join(
+        [
+            f"| figure | {' | '.join(names)} | mean | spread |",
+            "| --- " * (len(names) + 3) + "|",
+            *rows,
+        ]
+    )
+
+
+if __name__ == "__main__":
+    app.run(main)

@@ -1,0 +1,90 @@
+"""Figures of several runs side by side, as a person asks for them."""
+
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+from absl.testing import absltest, parameterized
+
+from data.errors import InputError
+from evals import runs
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+class RunsTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+
+    def run_folder(self, name: str, config: dict, figures: dict) -> str:
+        folder = self.folder / name
+        folder.mkdir()
+        (folder / "config.json").write_text(json.dumps(config))
+        (folder / "report.json").write_text(json.dumps(figures))
+        return str(folder)
+
+    def start(self, *arguments: str) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            [sys.executable, "-m", "evals.runs", *arguments],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def test_three_seeds(self):
+        folders = [
+            self.run_folder(
+                f"seed{seed}",
+                {"name": "laptop", "seed": seed, "sft": {"steps": 1000}},
+                {"chat/identity": value, "base/tokens": 3_000_000, "only/here": 1.0}
+                | ({"chat/other": 0.5} if seed else {}),
+            )
+            for seed, value in enumerate((0.8, 0.9, 0.85))
+        ]
+        told = self.start(*folders)
+        self.assertEqual(told.stderr, "")
+        self.assertEqual(
+            told.stdout,
+            "seed: 0, 1, 2\n"
+            "| figure | seed0 | seed1 | seed2 | mean | spread |\n"
+            "| --- | --- | --- | --- | --- | --- |\n"
+            "| base/tokens | 3,000,000 | 3,000,000 | 3,000,000 | 3,000,000 | 0 |\n"
+            "| chat/identity | 0.8 | 0.9 | 0.85 | 0.85 | 0.05 |\n"
+            "| only/here | 1 | 1 | 1 | 1 | 0 |\n",
+        )
+        chosen = self.start("--figures=chat/.*", *folders).stdout.splitlines()[3:]
+        self.assertEqual(chosen, ["| chat/identity | 0.8 | 0.9 | 0.85 | 0.85 | 0.05 |"])
+
+    def test_refused(self):
+        one = self.run_folder("one", {}, {"chat/identity": 1.0})
+        two = self.run_folder("two", {}, {"chat/identity": 1.0})
+        empty = self.run_folder("empty", {}, {})
+        for arguments, why in (
+            ([one], "give the folders of two runs or more"),
+            ([one, one], "give the folders of two runs or more, each once"),
+            ([one, empty], "empty has no figures: it is not a run's folder, or no stage is done"),
+            ([one, two, "--figures=chatt.*"], "no figure that all the runs have is called chatt.*"),
+            ([one, two, "--figures=("], r"--figures=( is no regular expression"),
+        ):
+            told = self.start(*arguments)
+            self.assertNotEqual(told.returncode, 0)
+            self.assertEqual(told.stdout.replace("\n", ""), "")
+            self.assertIn(why, told.stderr)
+            self.assertLen(told.stderr.splitlines(), 1)
+
+    def test_what_configs_differ_in(self):
+        configs = ({"seed": 0, "a": {"b": 1, "c": {}}}, {"seed": 0, "a": {"b": 2, "c": {}}})
+        self.assertEqual(runs.differences(configs), ["a.b: 1, 2"])
+        self.assertEqual(runs.differences(({"x": 1}, {})), ["x: 1, None"])
+
+    def test_nothing_to_show(self):
+        with self.assertRaisesRegex(InputError, "no figure that all the runs have"):
+            runs.table(["a", "b"], [{"x": 1.0}, {"y": 1.0}], ".*")
+
+
+if __name__ == "__main__":
+    absltest.main()
