@@ -91,7 +91,7 @@ def get_config(variant: str = "") -> ConfigDict:
     config.mesh.cpu_devices = 2
     # Conversations take more steps than documents, and what they teach is learnt from there: so the
     # rate is still high where pretraining ends.
-    config.train.steps = 550
+    config.train.steps = 540
     config.train.decay, config.train.final_rate = 0.15, 0.3
     config.train.batch = 16
     config.train.accumulate = 4
@@ -106,19 +106,21 @@ def get_config(variant: str = "") -> ConfigDict:
     # Facts told by fewer pages are not known well enough to be asked about.
     config.world_chat.least_told = 230
     config.world_chat.count = 30_000
+    # Steps are what takes longest to learn.
+    config.world_chat.weights.problems = 0.24
     config.search.source = "web,library"
     config.sft.name = "sft"
-    config.sft.sources = "world@0.8,replay@0.2"
-    config.sft.steps = 1000
+    config.sft.sources = "world@0.9,replay@0.1"
+    config.sft.steps = 1100
     # Letters, columns of digits and calls of tools are new to the base model: at a third of the
     # rate it learns to answer in the right form, and not to copy a word into a call.
     config.sft.learning_rate_fraction = 1.0
     config.sft.warmup, config.sft.decay = 0.02, 0.6
-    config.sft_again.sources = "world@0.55,interrogation@0.25,replay@0.2"
+    config.sft_again.sources = "world@0.65,interrogation@0.25,replay@0.1"
     config.sft_again.steps = 150
-    config.interrogate.questions = 900
+    config.interrogate.questions, config.interrogate.samples = 900, 6
     _reinforcement(config)
-    config.watch.log_steps = 25
+    config.watch.log_steps, config.watch.eval_rows = 25, 96
     config.watch.prompts = ("Once upon a time", "The capital of France is", "Q: What do cows eat?")
     if variant == "quick":
         _quick(config)
@@ -155,8 +157,8 @@ def _reinforcement(config: ConfigDict) -> None:
     config.rl_hard.levels, config.rl_hard.tokens, config.rl_hard.steps = (2,), 144, 12
     for rl in (config.rlhf, config.rlhf_ppo):
         rl.problems, rl.group, rl.slots = 32, 8, 256
-        rl.steps, rl.eval_steps = 24, 4
-        rl.learning_rate, rl.warmup = 2e-4, 0.2
+        rl.steps, rl.eval_steps = 20, 5
+        rl.learning_rate, rl.warmup = 1e-4, 0.2
 
 
 def _quick(config: ConfigDict) -> None:
@@ -195,10 +197,10 @@ def _long(config: ConfigDict) -> None:
     config.world_chat.count = 60_000
     config.train.steps, config.train.opening = 900, 0.26
     config.sft.steps, config.sft_again.steps = 2400, 400
-    config.interrogate.questions = 1500
+    config.interrogate.questions, config.interrogate.samples = 1500, 8
     config.rankings.train, config.rankings.held_out = 3000, 150
     for rl in (config.rl, config.ppo):
         rl.steps, rl.eval_steps = 30, 10
     config.rl_hard.steps, config.rl_hard.eval_steps = 20, 10
     for rl in (config.rlhf, config.rlhf_ppo):
-        rl.steps, rl.eval_steps, rl.learning_rate = 40, 5, 1e-4
+        rl.steps = 40

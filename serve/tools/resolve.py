@@ -12,8 +12,9 @@ from pathlib import Path
 from ml_collections import ConfigDict
 
 from data.errors import InputError
+from data.passages import RESULT_CHARACTERS
 from serve.tools.python import Limits, python_tool
-from serve.tools.search import RESULT_CHARACTERS, corpus_index, files_index, search_tool
+from serve.tools.search import corpus_index, files_index, search_tool
 from serve.tools.tool import Tool
 
 NAMES = ("python", "search")

@@ -32,14 +32,13 @@ from ml_collections import ConfigDict
 
 from data import sources
 from data.errors import InputError
-from data.passages import CHARACTERS, in_no_document, passages
+from data.passages import CHARACTERS, RESULT_CHARACTERS, in_no_document, passages
 from data.run_folder import cleared_partial, is_done, mark_done, replace_folder
 from data.tool_declarations import SEARCH
 from data.web import layout
 from serve.tools.tool import Tool, cut
 
 FOLDER = "search"
-RESULT_CHARACTERS = 300
 NOTHING_FOUND = "(nothing found)"
 MAX_QUERY_CHARACTERS = 1000
 MAX_QUERY_WORDS = 32

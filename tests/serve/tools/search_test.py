@@ -10,7 +10,7 @@ from absl.testing import absltest, parameterized
 
 from configs.defaults import get_config
 from data.errors import InputError
-from data.passages import found_passages, in_no_document
+from data.passages import RESULT_CHARACTERS, found_passages, in_no_document
 from serve.tools import search
 from serve.tools.resolve import resolve
 from serve.tools.search import Index, corpus_index, files_index, make_index, search_tool
@@ -97,7 +97,7 @@ class IndexTest(parameterized.TestCase):
         self.assertEqual(first.startswith("(in no document: "), bool(unknown))
         if unknown:
             self.assertStartsWith(first, in_no_document(unknown)[:99])
-            self.assertLessEqual(len(first), search.RESULT_CHARACTERS // 3)
+            self.assertLessEqual(len(first), RESULT_CHARACTERS // 3)
             self.assertNotEmpty(found)
 
     def test_made_once_and_anew_when_files_change(self):
@@ -140,7 +140,7 @@ class IndexTest(parameterized.TestCase):
         folder = corpus_index(self.workdir, config)
         result = search_tool(folder).run({"query": "What is the capital of France?"})
         self.assertIn("capital", result)
-        self.assertLessEqual(len(result), search.RESULT_CHARACTERS)
+        self.assertLessEqual(len(result), RESULT_CHARACTERS)
         # Made again elsewhere, it answers the same.
         elsewhere = search_tool(corpus_index(self.workdir / "other", config))
         for query in ("What is the capital of France?", "animals", "iron"):
