@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator
 # more in them. Of the facts that the laptop's library tells, the first 300 characters held 0.82 in
 # passages of 100 characters, 0.64 in passages of 300.
 CHARACTERS = 100
-# Of what the search tool gives, at most. In place of 300 it leaves a row of training more room: with
-# as many steps, more was found by search, and more of all else learnt.
+# Of what the search tool gives, at most. Less of a row of training is passages than with 300, and
+# with as many steps more was learnt, of finding by search and of all else.
 RESULT_CHARACTERS = 200
 
 _IN_NO_DOCUMENT = "(in no document: "
