@@ -167,7 +167,7 @@ def conversation(draw: Draw, setting: Setting) -> dict:
     if how == "answer":
         return {"messages": [*_answer_only(draw, one.text), assistant(answer)]}
     # Bare sums are not worked out where the Python tool could be called.
-    offered = tools.unused(draw, search_too=False) if len(one.steps) > 1 else {}
+    offered = tools.unused(draw) if len(one.steps) > 1 else {}
     asked = _in_steps(draw, one.text) if how == "steps" else [user(one.text)]
     is_direct = how == "open" and not is_sum and draw.chance(_DIRECT)
     worked = "" if is_direct else steps(one.steps)

@@ -7,7 +7,8 @@ whole numbers are left as bare values here, so that it does not matter how text 
 from data.tool_declarations import PYTHON, SEARCH
 from data.world.draw import Draw
 
-_SOMETIMES_OFFERED = 0.12
+# People who chat mostly have all tools at hand, whatever they ask.
+_SOMETIMES_OFFERED = 0.25
 
 
 def _call(name: str, arguments: dict[str, str]) -> dict:
