@@ -24,16 +24,28 @@ FIGURES = flags.DEFINE_string("figures", ".*", "A pattern of the whole names of 
 
 def main(argv: list[str]) -> None:
     with one_line_errors():
-        folders = argv[1:]
-        if len(folders) < 2 or len(set(folders)) < len(folders):
-            raise InputError(
-                "give the folders of two runs or more, each once: "
-                "python -m evals.runs runs/laptop runs/seed1"
-            )
-        figures = [_figures(folder) for folder in folders]
-        for line in differences([_config(folder) for folder in folders]):
+        for line in compared(argv[1:], FIGURES.value):
             print(line)
-        print(table([pathlib.Path(folder).name for folder in folders], figures, FIGURES.value))
+
+
+def compared(folders: Sequence[str], pattern: str) -> list[str]:
+    """What the configs of the runs differ in, and the rows of the table.
+
+    Args:
+        pattern: a regular expression of the whole names of figures.
+
+    Raises:
+        InputError: fewer than two runs, or one twice; one without figures; no such figure.
+    """
+    if len(folders) < 2 or len(set(folders)) < len(folders):
+        raise InputError(
+            "give the folders of two runs or more, each once: "
+            "python -m evals.runs runs/laptop runs/seed1"
+        )
+    figures = [_figures(folder) for folder in folders]
+    names = [pathlib.Path(folder).name for folder in folders]
+    found = differences([_config(folder) for folder in folders])
+    return [*found, *table(names, figures, pattern)]
 
 
 def _figures(folder: str) -> dict[str, float]:
@@ -68,7 +80,7 @@ def _flat(config: Mapping, prefix: str = "") -> dict:
     return found
 
 
-def table(names: Sequence[str], figures: Sequence[Mapping[str, float]], pattern: str) -> str:
+def table(names: Sequence[str], figures: Sequence[Mapping[str, float]], pattern: str) -> list[str]:
     """A row for every figure whose name fits and that all the runs have.
 
     Raises:
@@ -87,13 +99,8 @@ def table(names: Sequence[str], figures: Sequence[Mapping[str, float]], pattern:
         rows.append(f"| {key} | {' | '.join(cells)} |")
     if not rows:
         raise InputError(f"no figure that all the runs have is called {pattern}")
-    return "\n".join(
-        [
-            f"| figure | {' | '.join(names)} | mean | spread |",
-            "| --- " * (len(names) + 3) + "|",
-            *rows,
-        ]
-    )
+    head = f"| figure | {' | '.join(names)} | mean | spread |"
+    return [head, "| --- " * (len(names) + 3) + "|", *rows]
 
 
 if __name__ == "__main__":

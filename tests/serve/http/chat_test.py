@@ -130,7 +130,7 @@ class ChatTest(absltest.TestCase):
         read = ENGINE.tokenizer.decode(ENGINE.prompts[-1])
         self.assertLess(read.index("sun"), read.index("rain"))
         self.assertIn("Zürich", read)
-        self.assertIn('{"name": "weather", "description": "Tells the weather."', read)
+        self.assertIn("\n# Tools\nweather(city: string): Tells the weather.<|im_end|>", read)
 
     def test_the_servers_tools(self):
         for message, reason in whole_and_streamed("echo", tools=[{"type": "echo"}]):
