@@ -7,16 +7,17 @@ Prints a table in Markdown, of the figures that all of the runs have in report.j
 the sample standard deviation. What the runs' configs differ in is told before it.
 """
 
-import json
 import pathlib
 import re
 import statistics
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from absl import app, flags
 
 from data.errors import InputError, one_line_errors
-from data.run_folder import figures_of
+from data.json_object import read_object
+from data.run_folder import REPORT
 from evals.report.meanings import shown
 
 FIGURES = flags.DEFINE_string("figures", ".*", "A pattern of the whole names of the figures.")
@@ -29,7 +30,7 @@ def main(argv: list[str]) -> None:
 
 
 def compared(folders: Sequence[str], pattern: str) -> list[str]:
-    """What the configs of the runs differ in, and the rows of the table.
+    """What the configs of the runs differ in, an empty line, and the rows of the table.
 
     Args:
         pattern: a regular expression of the whole names of figures.
@@ -42,22 +43,16 @@ def compared(folders: Sequence[str], pattern: str) -> list[str]:
             "give the folders of two runs or more, each once: "
             "python -m evals.runs runs/laptop runs/seed1"
         )
-    figures = [_figures(folder) for folder in folders]
-    names = [pathlib.Path(folder).name for folder in folders]
-    found = differences([_config(folder) for folder in folders])
-    return [*found, *table(names, figures, pattern)]
+    figures = [_object(folder, REPORT) for folder in folders]
+    found = differences([_object(folder, "config.json") for folder in folders])
+    return [*found, "", *table(folders, figures, pattern)]
 
 
-def _figures(folder: str) -> dict[str, float]:
-    figures = figures_of(folder)
-    if not figures:
-        raise InputError(f"{folder} has no figures: it is not a run's folder, or no stage is done")
-    return figures
-
-
-def _config(folder: str) -> dict:
-    path = pathlib.Path(folder) / "config.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+def _object(folder: str, name: str) -> dict[str, Any]:
+    path = pathlib.Path(folder) / name
+    if not path.exists():
+        raise InputError(f"{folder} has no {name}: it is not a run's folder, or no stage is done")
+    return read_object(path)
 
 
 def differences(configs: Sequence[Mapping]) -> list[str]:

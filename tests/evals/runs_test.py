@@ -48,25 +48,32 @@ class RunsTest(parameterized.TestCase):
         told = self.start(*folders)
         self.assertEqual(told.stderr, "")
         self.assertEqual(
-            told.stdout,
-            "seed: 0, 1, 2\n"
-            "| figure | seed0 | seed1 | seed2 | mean | spread |\n"
-            "| --- | --- | --- | --- | --- | --- |\n"
-            "| base/tokens | 3,000,000 | 3,000,000 | 3,000,000 | 3,000,000 | 0 |\n"
-            "| chat/identity | 0.8 | 0.9 | 0.85 | 0.85 | 0.05 |\n"
-            "| only/here | 1 | 1 | 1 | 1 | 0 |\n",
+            told.stdout.splitlines(),
+            [
+                "seed: 0, 1, 2",
+                "",
+                f"| figure | {' | '.join(folders)} | mean | spread |",
+                "| --- | --- | --- | --- | --- | --- |",
+                "| base/tokens | 3,000,000 | 3,000,000 | 3,000,000 | 3,000,000 | 0 |",
+                "| chat/identity | 0.8 | 0.9 | 0.85 | 0.85 | 0.05 |",
+                "| only/here | 1 | 1 | 1 | 1 | 0 |",
+            ],
         )
-        chosen = runs.compared(folders, "chat/.*")[3:]
+        chosen = runs.compared(folders, "chat/.*")[4:]
         self.assertEqual(chosen, ["| chat/identity | 0.8 | 0.9 | 0.85 | 0.85 | 0.05 |"])
 
     def test_refused(self):
         one = self.run_folder("one", {}, {"chat/identity": 1.0})
         two = self.run_folder("two", {}, {"chat/identity": 1.0})
         empty = self.run_folder("empty", {}, {})
+        damaged = self.run_folder("damaged", {}, {"chat/identity": 1.0})
+        (pathlib.Path(damaged) / "report.json").write_text('{"chat/identity": ')
         for folders, pattern, why in (
             ([one], ".*", "give the folders of two runs or more"),
             ([one, one], ".*", "give the folders of two runs or more, each once"),
-            ([one, empty], ".*", "empty has no figures: it is not a run's folder, or no stage is"),
+            ([one, empty], ".*", "no figure that all the runs have is called"),
+            ([one, damaged], ".*", "damaged/report.json is no JSON"),
+            ([one, str(self.folder)], ".*", "has no report.json: it is not a run's folder"),
             ([one, two], "chatt.*", "no figure that all the runs have is called chatt"),
             ([one, two], "(", r"--figures=\( is no regular expression"),
         ):
