@@ -174,10 +174,11 @@ def _quick(config: ConfigDict) -> None:
     config.world_chat.least_told = 40
     config.world_chat.count = 2000
     config.world_chat.questions = 40
-    config.interrogate.questions = 100
+    config.interrogate.questions = 60
     config.data.validation_fraction = 0.02
     config.tokenizer.vocab_size, config.tokenizer.chat_bytes = 2048, 300_000
-    config.train.steps, config.sft.steps, config.sft_again.steps = 120, 60, 30
+    config.train.steps, config.sft.steps, config.sft_again.steps = 80, 40, 20
+    config.watch.eval_steps = 40
     config.rankings.train, config.rankings.held_out = 60, 30
     for rl in (config.rl, config.rl_hard):
         rl.steps = rl.eval_steps = 3
