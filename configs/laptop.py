@@ -27,7 +27,7 @@ asked about, 0.68 of those only told, 0.86 of who it is, 0.83 of the word proble
 products, 0.92 of the letters, 0.62 by search, 0.91 of what was withheld declined; practice 0.66 to
 0.92 and 0.51 to 0.73; RLHF -0.01 to 0.61 on the prompts to stop by, 0.01 to 0.49 on the others.
 
-The quick variant: 11 minutes while the same cores ran tests, at most 2 GB of memory.
+The quick variant: 5 minutes on those with AVX-512, 2.4 GB of memory.
 """
 
 from ml_collections import ConfigDict
