@@ -16,7 +16,7 @@ from typing import Any
 from absl import app, flags
 
 from data.errors import InputError, one_line_errors
-from data.json_object import read_object
+from data.json_object import differences, read_object
 from data.run_folder import REPORT
 from evals.report.meanings import shown
 
@@ -44,7 +44,8 @@ def compared(folders: Sequence[str], pattern: str) -> list[str]:
             "python -m evals.runs runs/laptop runs/seed1"
         )
     figures = [_object(folder, REPORT) for folder in folders]
-    found = differences([_object(folder, "config.json") for folder in folders])
+    configs = [_object(folder, "config.json") for folder in folders]
+    found = [f"{key}: {', '.join(map(str, values))}" for key, values in differences(configs)]
     return [*found, "", *table(folders, figures, pattern)]
 
 
@@ -53,26 +54,6 @@ def _object(folder: str, name: str) -> dict[str, Any]:
     if not path.exists():
         raise InputError(f"{folder} has no {name}: it is not a run's folder, or no stage is done")
     return read_object(path)
-
-
-def differences(configs: Sequence[Mapping]) -> list[str]:
-    """A line for every key whose value is not the same in all: "seed: 0, 1, 2"."""
-    flat = [_flat(config) for config in configs]
-    keys = sorted(set().union(*flat))
-    values = {key: [one.get(key) for one in flat] for key in keys}
-    return [
-        f"{key}: {', '.join(map(str, given))}"
-        for key, given in values.items()
-        if any(value != given[0] for value in given)
-    ]
-
-
-def _flat(config: Mapping, prefix: str = "") -> dict:
-    found = {}
-    for key, value in config.items():
-        inner = _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {}
-        found |= inner or {f"{prefix}{key}": value}
-    return found
 
 
 def table(names: Sequence[str], figures: Sequence[Mapping[str, float]], pattern: str) -> list[str]:

@@ -23,14 +23,13 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
 
 import jax
 from absl import app, flags, logging
 from ml_collections import ConfigDict, config_flags
 
 from data.errors import InputError, one_line_errors
-from data.json_object import read_object
+from data.json_object import differences, read_object
 from data.run_folder import figures_of, write_atomically
 from train import hosts, memory, progress
 from train.loop import Diverged, Stopped
@@ -172,7 +171,7 @@ def claim(config: ConfigDict, workdir: str) -> None:
             raise InputError(f"{error}: restore it, or give another --workdir") from error
         differing = [
             f"{key} was {before}, now {now}"
-            for key, before, now in _differences(theirs, mine)
+            for key, (before, now) in differences((theirs, mine))
             if not f"{key}.".startswith(tuple(f"{free}." for free in _FREE))
         ]
         if differing:
@@ -181,18 +180,6 @@ def claim(config: ConfigDict, workdir: str) -> None:
                 "--workdir, delete the folder, or set the keys back"
             )
     write_atomically(path, json.dumps(mine, indent=2) + "\n")
-
-
-def _differences(before: Any, now: Any, prefix: str = "") -> list[tuple[str, Any, Any]]:
-    if not (isinstance(before, dict) and isinstance(now, dict)):
-        return [] if before == now else [(prefix, before, now)]
-    return [
-        difference
-        for key in before | now
-        for difference in _differences(
-            before.get(key), now.get(key), f"{prefix}.{key}" if prefix else key
-        )
-    ]
 
 
 def _config() -> ConfigDict:

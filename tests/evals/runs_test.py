@@ -84,11 +84,6 @@ class RunsTest(parameterized.TestCase):
         self.assertIn("give the folders of two runs or more", told.stderr)
         self.assertLen(told.stderr.splitlines(), 1)
 
-    def test_what_configs_differ_in(self):
-        configs = ({"seed": 0, "a": {"b": 1, "c": {}}}, {"seed": 0, "a": {"b": 2, "c": {}}})
-        self.assertEqual(runs.differences(configs), ["a.b: 1, 2"])
-        self.assertEqual(runs.differences(({"x": 1}, {})), ["x: 1, None"])
-
 
 if __name__ == "__main__":
     absltest.main()
