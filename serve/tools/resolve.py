@@ -25,7 +25,6 @@ def resolve(
     workdir: str | os.PathLike,
     config: ConfigDict,
     documents: str = "",
-    characters: int = RESULT_CHARACTERS,
     seed: int | None = None,
 ) -> list[Tool]:
     """The tools of these names, ready to be called; each once, in the order given.
@@ -34,7 +33,6 @@ def resolve(
         workdir: the run's folder, where the search index is kept.
         config: the run's, which names the documents it was trained on.
         documents: what to search instead of those: a folder, a file or a glob.
-        characters: most characters of a result.
         seed: of the random numbers of Python programs; None: others at every call.
 
     Raises:
@@ -49,9 +47,9 @@ def resolve(
     tools = []
     for name in names:
         if name == "python":
-            tools.append(python_tool(Limits(characters=characters), seed))
+            tools.append(python_tool(Limits(characters=RESULT_CHARACTERS), seed))
         else:
             workdir = Path(workdir)
             folder = files_index(workdir, documents) if documents else corpus_index(workdir, config)
-            tools.append(search_tool(folder, characters))
+            tools.append(search_tool(folder))
     return tools

@@ -14,7 +14,6 @@ from collections.abc import Iterator, Mapping
 from ml_collections import ConfigDict
 
 from data.errors import InputError
-from data.passages import RESULT_CHARACTERS
 from data.world import documents
 from data.world.chat import (
     copying,
@@ -90,8 +89,6 @@ def defaults() -> ConfigDict:
     options.value_first = 0.0
     # Phrasings in which a fact is asked for when measuring.
     options.phrasings = 2
-    # Characters of what the search tool gives, at most: as the tool that will be used is set.
-    options.result_characters = RESULT_CHARACTERS
     # Questions of each kind that are not about facts.
     options.questions = 300
     # How often each kind of conversation comes, in proportion.

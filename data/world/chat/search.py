@@ -8,7 +8,7 @@ the query the result says so, and tells of others.
 
 from collections.abc import Iterable, Iterator
 
-from data.passages import in_no_document, passages
+from data.passages import RESULT_CHARACTERS, in_no_document, passages
 from data.world import english, facts, genres, imagined, plan
 from data.world.chat import asking, declines, tools
 from data.world.chat.grade import normalized
@@ -177,7 +177,7 @@ def _values(topic: Topic) -> list[str]:
 def conversation(draw: Draw, setting: Setting) -> dict:
     """A question, a search, and the answer that a passage gives, or that none gives."""
     offered = tools.with_search(draw)
-    most = setting.options["result_characters"]
+    most = RESULT_CHARACTERS
     most = most if len(offered) == 1 else int(most * _BESIDE_PYTHON)
     while True:
         unknown = draw.chance(_UNKNOWN)
