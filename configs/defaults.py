@@ -129,8 +129,6 @@ def get_config() -> ConfigDict:
     # one of the sources of config.data.source.
     config.train.opening = 0.0
     config.train.opening_source = ""
-    # Whether two heads copy from the start (model/induction.py), which small models learn late.
-    config.train.induction = False
     # "muon" (matrices of the layers; AdamW for the rest) or "adamw" (everything).
     config.train.optimizer = "muon"
     # AdamW's peak learning rate. None: 6e-4 · sqrt(768 / width), or with "muon", which leaves it

@@ -15,10 +15,8 @@ from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
 from data import loader
-from data.errors import InputError
 from data.run_folder import is_done
 from data.tokenizer import Tokenizer
-from model import induction
 from model.config import ModelConfig
 from model.parameters import initialise, parameters
 from model.sharding import shardings
@@ -37,11 +35,6 @@ def run(config: ConfigDict, workdir: str) -> None:
     tokenizer = Tokenizer.load(pathlib.Path(workdir) / "tokenizer")
     config, architecture = resolve(config, tokenizer.vocab_size)
     stage.check_fractions(config.train, "train", ("opening", "average"))
-    if config.train.induction:
-        try:
-            induction.check(architecture)
-        except ValueError as error:
-            raise InputError(str(error)) from error
     mesh = stage.mesh_of(config, architecture)
     stage.run(
         NAME,
@@ -67,10 +60,6 @@ def make_plan(
     places = shardings(declarations, mesh)
     key = jax.random.key(config.seed)
 
-    def start() -> dict[str, Any]:
-        params = initialise(key, declarations)
-        return induction.with_induction_heads(params, architecture) if train.induction else params
-
     corpus = loader.open_corpus(workdir)
     opening = round(train.opening * train.steps) * train.batch
     rows = loader.training_rows(corpus, train.context, config.seed, train.opening_source, opening)
@@ -86,7 +75,7 @@ def make_plan(
         mesh,
         update,
         make_step(architecture, update, train.accumulate, train.average),
-        params=jax.jit(start, out_shardings=places),
+        params=jax.jit(lambda: initialise(key, declarations), out_shardings=places),
         batches=lambda start: loader.batches(rows, train.batch, mine, start, end),
         evaluate=lambda current, final: evaluate(current.best, final),
         sample=stage.sampler(

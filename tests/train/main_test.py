@@ -243,7 +243,6 @@ class BadInputTest(parameterized.TestCase):
             "'sft' .* has not been trained.*config.sft is config.sft_again in the stage train.sft",
         ),
         ("opening", ["--config.train.opening=2"], "config.train.opening is 2.*fraction"),
-        ("induction", ["--config.train.induction=True"], "need.*two layers.*train.induction=False"),
         ("hosts", ["--num_processes=2"], "--num_processes is for several hosts: add --distributed"),
         ("no_hosts", ["--distributed"], "does not find the other hosts.*--coordinator_address"),
         ("argument", ["configs/laptop.py"], "unexpected argument"),
