@@ -177,8 +177,8 @@ def _values(topic: Topic) -> list[str]:
 def conversation(draw: Draw, setting: Setting) -> dict:
     """A question, a search, and the answer that a passage gives, or that none gives."""
     offered = tools.with_search(draw)
-    most = RESULT_CHARACTERS
-    most = most if len(offered) == 1 else int(most * _BESIDE_PYTHON)
+    share = 1 if len(offered) == 1 else _BESIDE_PYTHON
+    most = int(RESULT_CHARACTERS * share)
     while True:
         unknown = draw.chance(_UNKNOWN)
         missing = unknown or draw.chance(_MISSING)
