@@ -108,8 +108,9 @@ def get_config(variant: str = "") -> ConfigDict:
     # other text it is not learnt in all these steps.
     config.train.opening, config.train.opening_source = 0.36, "repetitions"
     config.train.separate_documents = True
-    # Facts told by fewer pages are not known well enough to be asked about.
-    config.world_chat.least_told = 230
+    # Facts told by fewer pages are not known well enough. They are asked about all the same: of
+    # entities asked about in two respects only, one of these is the answer to whatever is asked.
+    config.world_chat.least_told, config.world_chat.least_asked = 230, 60
     config.world_chat.count = 30_000
     # Steps are what takes longest to learn.
     config.world_chat.weights.problems = 0.24
@@ -171,7 +172,7 @@ def _quick(config: ConfigDict) -> None:
     """Every stage, hardly long enough to learn anything."""
     config.name = "laptop_quick"
     config.world.megabytes = 3.0
-    config.world_chat.least_told = 40
+    config.world_chat.least_told, config.world_chat.least_asked = 40, 10
     config.world_chat.count = 2000
     config.world_chat.questions = 40
     config.interrogate.questions = 60

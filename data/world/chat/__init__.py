@@ -26,6 +26,7 @@ from data.world.chat import (
     practice,
     problems,
     products,
+    reading,
     search,
     talk,
     tools,
@@ -36,6 +37,7 @@ from data.world.draw import Draw
 
 _WRITERS = {
     "facts": knowledge.conversation,
+    "reading": reading.conversation,
     "identity": identity.conversation,
     "letters": letters.conversation,
     "products": products.conversation,
@@ -56,6 +58,7 @@ QUESTIONS = (
     "invented",
     "withheld_search",
     "invented_search",
+    "reading",
     "identity",
     "identity_named",
     "letters",
@@ -78,8 +81,10 @@ def defaults() -> ConfigDict:
     options.seed = 0
     # Conversations to make; 0: without end.
     options.count = 20_000
-    # How many documents must tell a fact before conversations ask about it.
+    # How many documents must tell a fact for it to be told often, which is what is measured; and
+    # for conversations to ask about it, or as many where this is 0.
     options.least_told = 60
+    options.least_asked = 0
     # Share of the facts told that often that no conversation asks about.
     options.told_only = 0.3
     # Share of the phrasings, words, numbers and problems that are kept for measuring.
@@ -94,7 +99,8 @@ def defaults() -> ConfigDict:
     # How often each kind of conversation comes, in proportion.
     options.weights = ConfigDict(
         {
-            "facts": 0.30,
+            "facts": 0.28,
+            "reading": 0.05,
             "identity": 0.11,
             "letters": 0.08,
             "products": 0.07,
@@ -136,6 +142,7 @@ def setting(config: Mapping, tellings: Mapping[str, int] | None = None) -> Setti
         config["world"]["seed"],
         tellings,
         options["least_told"],
+        options["least_asked"] or options["least_told"],
         options["told_only"],
     )
     if not parts.asked:
@@ -169,11 +176,12 @@ def questions(config: Mapping, tellings: Mapping[str, int] | None, kind: str) ->
     Each is {"id", "kind", "messages", "grader", ...} for ``data.world.chat.grade``, with "tools"
     where they are offered. The kinds:
       known_asked, known_told_only: facts told often, asked about in training or never.
-      rare: facts told less often than config.world_chat.least_told.
+      rare: facts told less often than config.world_chat.least_asked.
       withheld, withheld_practice: facts never told; one half of their entities is for measuring,
         the other for finding out and teaching what is not known. "accept" holds the truth.
       withheld_search: those of withheld with the search tool; ``search.library`` is to be found.
       invented: made-up entities; only a decline is right. invented_search: with the search tool.
+      reading: about a text in the question, which tells of nobody known.
       identity, identity_named: who the assistant is; the name that a system message gives.
       letters, spelling, products: with the Python tool. problems: with room for steps.
       copying, sorting: to be said again exactly, and in order. countdown: see its module.
@@ -190,6 +198,8 @@ def questions(config: Mapping, tellings: Mapping[str, int] | None, kind: str) ->
         return letters.questions(made_from, kind, offered=not direct)
     if base == "products":
         return products.questions(made_from, kind, offered=not direct)
+    if base == "reading":
+        return reading.questions(made_from, kind)
     if base == "problems":
         return problems.questions(made_from, kind, direct)
     if base in ("copying", "sorting"):

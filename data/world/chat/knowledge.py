@@ -56,7 +56,7 @@ def _same_relation(draw: Draw, setting: Setting, topic: Topic, short: bool) -> l
 
 def conversation(draw: Draw, setting: Setting) -> dict:
     """One to three questions about facts that are told often, with their answers."""
-    topics = setting.split.asked
+    topics = setting.asked
     topic = draw.pick(topics)
     short = draw.chance(_SHORT_SYSTEM)
     messages = [system(draw.pick(SHORT_SYSTEM))] if short else []

@@ -23,7 +23,7 @@ def questions(setting: Setting, withheld: tuple[Topic, ...], count: int) -> list
     """
     draw = Draw(f"{setting.seed}/practice/topics")
     made_up = declines.made_up(setting, round(_MADE_UP * count), "practice")
-    asked = draw.some(setting.split.asked, round(_ASKED * count))
+    asked = draw.some(setting.asked, round(_ASKED * count))
     others = draw.some([*setting.split.rare, *withheld], count - len(made_up) - len(asked))
     found = []
     for topic in asked + others:

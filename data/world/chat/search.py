@@ -157,7 +157,7 @@ def _topic(draw: Draw, setting: Setting) -> Topic:
     if draw.chance(_IMAGINED):
         return _nobodys(draw)
     known = not setting.split.rare or draw.chance(_KNOWN / (1 - _IMAGINED))
-    return draw.pick(setting.split.asked if known else setting.split.rare)
+    return draw.pick(setting.asked if known else setting.split.rare)
 
 
 def _nobodys(draw: Draw) -> Topic:

@@ -41,10 +41,15 @@ class Setting:
         return splitting.wordings(self.seed, texts, self.options["held_out"], held_out)
 
     @functools.cached_property
+    def asked(self) -> tuple[Topic, ...]:
+        """All topics that conversations ask about."""
+        return self.split.asked + self.split.also_asked
+
+    @functools.cached_property
     def by_entity(self) -> dict[str, list[Topic]]:
         """Entity id to its topics that conversations ask about."""
         found: dict[str, list[Topic]] = {}
-        for topic in self.split.asked:
+        for topic in self.asked:
             found.setdefault(topic.entity.id, []).append(topic)
         return found
 
@@ -52,7 +57,7 @@ class Setting:
     def by_relation(self) -> dict[str, list[Topic]]:
         """Relation to the topics of it that conversations ask about."""
         found: dict[str, list[Topic]] = {}
-        for topic in self.split.asked:
+        for topic in self.asked:
             found.setdefault(topic.relation, []).append(topic)
         return found
 
@@ -60,14 +65,14 @@ class Setting:
     def tellable(self) -> dict[str, list[Fact]]:
         """Entity id to the facts that training conversations may tell about it."""
         found: dict[str, list[Fact]] = {}
-        for topic in (*self.split.rare, *self.split.asked):
+        for topic in (*self.split.rare, *self.asked):
             found.setdefault(topic.entity.id, []).extend(topic.facts)
         return found
 
 
 def without_facts(options: Mapping) -> Setting:
     """For the kinds that ask about words, numbers and problems alone."""
-    return Setting(options, Split((), (), (), ()))
+    return Setting(options, Split())
 
 
 def user(text: str) -> dict:

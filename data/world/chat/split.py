@@ -2,6 +2,8 @@
 
 What a corpus tells often may be asked about: asking about what it tells rarely would teach to
 guess. Some of what is told often is never asked about, to measure whether answering carries over.
+What is told less often, but not rarely, is asked about too and not measured: where conversations
+ask about an entity in two respects only, all that is asked about it is answered by these.
 """
 
 import functools
@@ -34,15 +36,17 @@ class Topic:
 class Split:
     """Every topic of the world, by what a model can know of it.
 
-    ``asked`` and ``told_only`` are told at least ``least_told`` times; ``rare`` less often;
-    of ``withheld`` no document of the world tells anything. A fact of an asked or rare topic that
-    would give away a topic told only ("Spain borders France") is left out of it.
+    ``asked`` and ``told_only`` are told at least ``least_told`` times; ``also_asked`` at least
+    ``least_asked`` times; ``rare`` less often; of ``withheld`` no document of the world tells
+    anything. A fact of a topic of another part that would give away a topic told only ("Spain
+    borders France") is left out of it.
     """
 
-    asked: tuple[Topic, ...]
-    told_only: tuple[Topic, ...]
-    rare: tuple[Topic, ...]
-    withheld: tuple[Topic, ...]
+    asked: tuple[Topic, ...] = ()
+    also_asked: tuple[Topic, ...] = ()
+    told_only: tuple[Topic, ...] = ()
+    rare: tuple[Topic, ...] = ()
+    withheld: tuple[Topic, ...] = ()
 
 
 def held_out(seed: int, what: str, share: float) -> bool:
@@ -94,7 +98,12 @@ def _without(topics: list[Topic], closed: set[str]) -> tuple[Topic, ...]:
 
 
 def split(
-    seed: int, world_seed: int, tellings: Mapping[str, int], least_told: int, told_only: float
+    seed: int,
+    world_seed: int,
+    tellings: Mapping[str, int],
+    least_told: int,
+    least_asked: int,
+    told_only: float,
 ) -> Split:
     """The topics, divided.
 
@@ -102,21 +111,24 @@ def split(
     ``told_only`` is the share of the often told topics that no conversation asks about.
     """
     withheld_ids = plan.withheld(world_seed)
-    parts = {"asked": [], "told_only": [], "rare": []}
+    parts = {"asked": [], "also_asked": [], "told_only": [], "rare": []}
     for topic in _topics():
         known = [fact for fact in topic.facts if fact.id not in withheld_ids]
         if not known:
             continue
         known.sort(key=lambda fact: -tellings.get(fact.id, 0))
-        often = [fact for fact in known if tellings.get(fact.id, 0) >= least_told]
-        if not often:
-            parts["rare"].append(Topic(topic.id, topic.entity, tuple(known)))
-            continue
-        kept = Draw(f"{seed}/told only/{topic.id}").chance(told_only)
-        parts["told_only" if kept else "asked"].append(Topic(topic.id, topic.entity, tuple(often)))
+        part, least = "rare", 0
+        if tellings.get(known[0].id, 0) >= least_told:
+            kept = Draw(f"{seed}/told only/{topic.id}").chance(told_only)
+            part, least = "told_only" if kept else "asked", least_told
+        elif tellings.get(known[0].id, 0) >= least_asked:
+            part, least = "also_asked", least_asked
+        told = tuple(fact for fact in known if tellings.get(fact.id, 0) >= least)
+        parts[part].append(Topic(topic.id, topic.entity, told))
     closed = {topic.id for topic in parts["told_only"]}
     return Split(
         asked=_without(parts["asked"], closed),
+        also_asked=_without(parts["also_asked"], closed),
         told_only=tuple(parts["told_only"]),
         rare=_without(parts["rare"], closed),
         withheld=withheld(world_seed),

@@ -39,7 +39,7 @@ def _joke(draw: Draw, setting: Setting) -> list[dict]:
 def _topic(draw: Draw, setting: Setting) -> Topic:
     """A topic told often whose first fact is short enough to stand in a story."""
     while True:
-        topic = draw.pick(setting.split.asked)
+        topic = draw.pick(setting.asked)
         if len(asking.sentence(draw, topic.facts[0], 0.0)) <= _LONGEST_SENTENCE:
             return topic
 
@@ -66,7 +66,7 @@ def _list(draw: Draw, setting: Setting) -> list[dict]:
     """Two or three entities of which the same is true; small talk if too few are told of."""
     what, *sought = draw.pick(phrasings.LISTS)
     names = []
-    for topic in setting.split.asked:
+    for topic in setting.asked:
         fact = topic.facts[0]
         if [fact.kind, fact.relation, fact.value] == sought:
             names.append(topic.entity.name)

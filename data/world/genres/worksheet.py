@@ -71,6 +71,10 @@ _ENDINGS = (
 _NAMELESS_RELATIONS = frozenset("symbol number continent order born died profession".split())
 _CHOICE_RELATIONS = _NAMELESS_RELATIONS | {"capital", "language", "currency", "planet", "young"}
 _MARKS = ("Answer:", "Solution:")
+_KEY = 0.1  # how often all the answers come after all the questions
+# How many of the answers of a sheet are bare values. Sentences are what other documents tell facts
+# by, so that a question is seen to lead to what was read.
+_SHORT = (0.0, 0.2, 0.6)
 
 
 def _pairs(draw: Draw, subjects: Sequence[Subject], short: float) -> list[tuple[str, str]]:
@@ -88,9 +92,9 @@ def _pairs(draw: Draw, subjects: Sequence[Subject], short: float) -> list[tuple[
 def write(draw: Draw, subjects: Sequence[Subject]) -> tuple[str, str]:
     kinds = {subject.entity.kind for subject in subjects}
     kind = kinds.pop() if len(kinds) == 1 else ""
-    layout = draw.pick((_numbered, _marked, _with_key, _run_on))
+    layout = _with_key if draw.chance(_KEY) else draw.pick((_numbered, _marked, _run_on))
     # An answer on a line of its own is a whole sentence: filters take shorter lines for debris.
-    short = 0.0 if layout is _marked else draw.pick((0.2, 0.5, 0.9))
+    short = 0.0 if layout is _marked else draw.pick(_SHORT)
     pairs = _choices(draw, subjects) if draw.chance(0.15) else _pairs(draw, subjects, short)
     fields = {
         "teacher": draw.pick(TEACHERS),

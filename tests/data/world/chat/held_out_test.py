@@ -13,7 +13,7 @@ from tests.data.world.chat import samples
 class HeldOutTest(parameterized.TestCase):
     def test_topics_are_divided(self):
         split = samples.setting().split
-        parts = [split.asked, split.told_only, split.rare, split.withheld]
+        parts = [split.asked, split.also_asked, split.told_only, split.rare, split.withheld]
         ids = [topic.id for part in parts for topic in part]
         self.assertLen(set(ids), len(ids))
         for part in (split.asked, split.told_only):
@@ -26,6 +26,29 @@ class HeldOutTest(parameterized.TestCase):
         self.assertTrue(all(f.id in hidden for topic in split.withheld for f in topic.facts))
         share = len(split.told_only) / (len(split.told_only) + len(split.asked))
         self.assertAlmostEqual(share, 0.3, delta=0.06)
+
+    def test_what_is_told_less_often_is_asked_about_and_not_measured(self):
+        config = samples.config(least_asked=20)
+        setting = chat.setting(config, samples.tellings())
+        own, split = samples.setting().split, setting.split
+        self.assertEqual((split.asked, split.told_only), (own.asked, own.told_only))
+        self.assertEmpty(own.also_asked)
+        self.assertGreater(len(split.also_asked), 50)
+        self.assertLen([*split.also_asked, *split.rare], len(own.rare))
+        for topic in split.also_asked:
+            for fact in topic.facts:
+                self.assertBetween(samples.tellings()[fact.id], 20, 59)
+        texts = {
+            text
+            for made in chat.conversations(config, samples.tellings())
+            if made["kind"] == "facts"
+            for text in samples.contents(made, "assistant")
+        }
+        said = [samples.answer(topic.facts[0]) in texts for topic in split.also_asked]
+        self.assertGreater(sum(said), 0.5 * len(said))
+        kept = {question["id"] for question in samples.questions("known_asked")}
+        asked = chat.questions(config, samples.tellings(), "known_asked")
+        self.assertEqual({question["id"] for question in asked}, kept)
 
     @parameterized.parameters("told_only", "withheld")
     def test_what_is_not_asked_is_not_said(self, part: str):

@@ -14,7 +14,7 @@ from data.world.draw import Draw
 _STEP = re.compile(r"(\d+)([+*-])(\d+)")
 _GONE = re.compile("away|uses?d?|lost|loses|sells|sold|gives|gave|given|takes|picks")
 _ASKED = {"only": "[Oo]nly|without steps", "steps": "step by step|Show your|Think before"}
-_SETTING = Setting(defaults(), Split((), (), (), ()))
+_SETTING = Setting(defaults(), Split())
 
 
 def _value(text: str) -> int:
