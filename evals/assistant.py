@@ -56,7 +56,6 @@ MEASURES = (
     Measure("known_declined", ("known_asked", "known_told_only"), declined=True),
     Measure("unknown_with_search", ("withheld_search",), tools=("search",)),
     Measure("invented_with_search", ("invented_search",), declined=True, tools=("search",)),
-    Measure("reading", ("reading",)),
     Measure("letters_with_tool", ("letters",), tools=("python",)),
     Measure("letters_without_tool", ("letters_direct",)),
     Measure("spelling_with_tool", ("spelling",), tools=("python",)),

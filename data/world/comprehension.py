@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 
 from data.world import english, facts, imagined, telling
 from data.world.chat import asking
-from data.world.chat.phrasings.reading import NOT_TOLD
 from data.world.chat.setting import Setting, without_facts
 from data.world.draw import Draw
 
@@ -24,6 +23,7 @@ _BARE = 0.5  # how often answers are bare values
 _BOTH = 0.4  # how often there is a second entity of the same kind
 _ALMANAC = 0.3  # how often they are told as an almanac tells them
 _UNTOLD = 0.12  # how often something is asked that the sentences do not tell
+_NOT_TOLD = ("The text does not say.", "That is not said here.", "It does not say.")
 _FACTS, _TOTALS = (1, 2, 3, 4), (0.3, 0.6, 0.85, 1.0)
 
 
@@ -65,6 +65,6 @@ def document(seed: int, index: int, setting: Setting) -> str:
         missing = bool(untold) and draw.chance(_UNTOLD)
         asked = draw.pick(untold) if missing else fact
         question, answer = asking.question(draw, setting, asked, short=bare)
-        answer = draw.pick(NOT_TOLD) if missing else answer
+        answer = draw.pick(_NOT_TOLD) if missing else answer
         lines.append(form.format(q=english.capitalized(question), a=answer))
     return "\n".join(lines)

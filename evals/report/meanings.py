@@ -41,7 +41,6 @@ _MEANINGS = (
     (r"chat/known_declined", "what it was told often: declined all the same"),
     (r"chat/unknown_with_search", "facts withheld, with a search that finds them: right"),
     (r"chat/invented_with_search", "made-up names, with a search: said not to be found"),
-    (r"chat/reading", "questions about a text that they come with: right"),
     (r"chat/letters_with_tool", "letters counted with Python: right"),
     (r"chat/letters_without_tool", "letters counted without it: right"),
     (r"chat/spelling_with_tool", "words spelt or turned round with Python: right"),

@@ -26,7 +26,6 @@ from data.world.chat import (
     practice,
     problems,
     products,
-    reading,
     search,
     talk,
     tools,
@@ -37,7 +36,6 @@ from data.world.draw import Draw
 
 _WRITERS = {
     "facts": knowledge.conversation,
-    "reading": reading.conversation,
     "identity": identity.conversation,
     "letters": letters.conversation,
     "products": products.conversation,
@@ -58,7 +56,6 @@ QUESTIONS = (
     "invented",
     "withheld_search",
     "invented_search",
-    "reading",
     "identity",
     "identity_named",
     "letters",
@@ -99,8 +96,7 @@ def defaults() -> ConfigDict:
     # How often each kind of conversation comes, in proportion.
     options.weights = ConfigDict(
         {
-            "facts": 0.28,
-            "reading": 0.05,
+            "facts": 0.30,
             "identity": 0.11,
             "letters": 0.08,
             "products": 0.07,
@@ -181,7 +177,6 @@ def questions(config: Mapping, tellings: Mapping[str, int] | None, kind: str) ->
         the other for finding out and teaching what is not known. "accept" holds the truth.
       withheld_search: those of withheld with the search tool; ``search.library`` is to be found.
       invented: made-up entities; only a decline is right. invented_search: with the search tool.
-      reading: about a text in the question, which tells of nobody known.
       identity, identity_named: who the assistant is; the name that a system message gives.
       letters, spelling, products: with the Python tool. problems: with room for steps.
       copying, sorting: to be said again exactly, and in order. countdown: see its module.
@@ -198,8 +193,6 @@ def questions(config: Mapping, tellings: Mapping[str, int] | None, kind: str) ->
         return letters.questions(made_from, kind, offered=not direct)
     if base == "products":
         return products.questions(made_from, kind, offered=not direct)
-    if base == "reading":
-        return reading.questions(made_from, kind)
     if base == "problems":
         return problems.questions(made_from, kind, direct)
     if base in ("copying", "sorting"):

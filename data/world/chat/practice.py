@@ -11,7 +11,7 @@ from data.world.draw import Draw
 
 # Shares of the questions that are about what conversations ask about, as far as there are topics,
 # and about what is made up; the rest are about what is told rarely or never.
-_ASKED, _MADE_UP = 0.45, 0.15
+_ASKED, _MADE_UP = 0.2, 0.15
 
 
 def questions(setting: Setting, withheld: tuple[Topic, ...], count: int) -> list[dict]:
