@@ -117,11 +117,12 @@ def split(
         if not known:
             continue
         known.sort(key=lambda fact: -tellings.get(fact.id, 0))
+        most = tellings.get(known[0].id, 0)
         part, least = "rare", 0
-        if tellings.get(known[0].id, 0) >= least_told:
+        if most >= least_told:
             kept = Draw(f"{seed}/told only/{topic.id}").chance(told_only)
             part, least = "told_only" if kept else "asked", least_told
-        elif tellings.get(known[0].id, 0) >= least_asked:
+        elif most >= least_asked:
             part, least = "also_asked", least_asked
         told = tuple(fact for fact in known if tellings.get(fact.id, 0) >= least)
         parts[part].append(Topic(topic.id, topic.entity, told))
