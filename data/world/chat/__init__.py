@@ -78,8 +78,8 @@ def defaults() -> ConfigDict:
     options.seed = 0
     # Conversations to make; 0: without end.
     options.count = 20_000
-    # How many documents must tell a fact for it to be told often, which is what is measured; and
-    # for conversations to ask about it, or as many where this is 0.
+    # How many documents must tell a fact for it to count as told often, which is what is measured;
+    # and how many for conversations to ask about it (0: as many).
     options.least_told = 60
     options.least_asked = 0
     # Share of the facts told that often that no conversation asks about.
