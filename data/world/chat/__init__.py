@@ -4,8 +4,8 @@
 ``questions(config, tellings, kind)`` makes what training never contains: other phrasings, words,
 numbers and facts, to be judged by ``data.world.chat.grade``. ``tellings`` maps the id of a fact to
 the number of documents that tell it in the text the model was trained on, such as
-``data.world.documents.tellings`` gives (and None stands for): only what is told often is asked
-about.
+``data.world.documents.tellings`` gives (and None stands for): what is told rarely is not
+asked about.
 """
 
 import itertools

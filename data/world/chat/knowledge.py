@@ -55,7 +55,7 @@ def _same_relation(draw: Draw, setting: Setting, topic: Topic, short: bool) -> l
 
 
 def conversation(draw: Draw, setting: Setting) -> dict:
-    """One to three questions about facts that are told often, with their answers."""
+    """One to three questions about facts that training asks about, with their answers."""
     topics = setting.asked
     topic = draw.pick(topics)
     short = draw.chance(_SHORT_SYSTEM)

@@ -22,7 +22,7 @@ from data.world.telling import Subject
 
 _BESIDE_PYTHON = 0.7  # where both tools are offered, results are shorter: all must fit in a row
 _IMAGINED = 0.6  # how often the question is about an entity that nobody has met
-_KNOWN = 0.1  # how often it is about a fact that is told often
+_KNOWN = 0.1  # how often it is about a fact that conversations ask about
 _MISSING = 0.07  # how often no passage holds the answer
 _UNKNOWN = 0.07  # how often no document has the name
 _UNKNOWN_WORD = 0.25  # how often none has another word of the query, which says nothing

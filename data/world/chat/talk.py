@@ -37,7 +37,7 @@ def _joke(draw: Draw, setting: Setting) -> list[dict]:
 
 
 def _topic(draw: Draw, setting: Setting) -> Topic:
-    """A topic told often whose first fact is short enough to stand in a story."""
+    """A topic that training asks about, whose first fact is short enough for a story."""
     while True:
         topic = draw.pick(setting.asked)
         if len(asking.sentence(draw, topic.facts[0], 0.0)) <= _LONGEST_SENTENCE:
@@ -54,7 +54,7 @@ def _story(draw: Draw, setting: Setting) -> list[dict]:
 
 
 def _about(draw: Draw, setting: Setting) -> list[dict]:
-    """Something about an entity: one or two of the facts that are told often."""
+    """Something about an entity: one or two of the facts that training asks about."""
     entity = _topic(draw, setting).entity
     told = [topic.facts[0] for topic in draw.some(setting.by_entity[entity.id], 2)]
     text = " ".join(asking.sentence(draw, fact, 0.0) for fact in told)

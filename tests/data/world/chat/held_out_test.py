@@ -35,9 +35,11 @@ class HeldOutTest(parameterized.TestCase):
         self.assertEmpty(own.also_asked)
         self.assertGreater(len(split.also_asked), 50)
         self.assertLen([*split.also_asked, *split.rare], len(own.rare))
+        closed = {t.entity.name for t in split.told_only if t.relation == "country.neighbour"}
         for topic in split.also_asked:
             for fact in topic.facts:
                 self.assertBetween(samples.tellings()[fact.id], 20, 59)
+                self.assertFalse(fact.relation == "neighbour" and fact.value in closed)
         texts = {
             text
             for made in chat.conversations(config, samples.tellings())
