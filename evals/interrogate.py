@@ -142,7 +142,8 @@ def judge(
     """known, unsure or unknown for each question.
 
     What is compared is the mean of two shares of right answers: its own, and that of all questions
-    about its entity. What is known must also be answered rightly often enough by itself.
+    about its entity. What is known must also be answered rightly often enough by itself. What is
+    "answerable", such as who the model is, is never unknown: it would learn to decline that.
     """
     of_entity = collections.defaultdict(list)
     for question, score in zip(asked, scores, strict=True):
@@ -154,7 +155,8 @@ def judge(
         if score >= known_from and both >= known_from:
             verdicts.append(KNOWN)
         else:
-            verdicts.append(UNKNOWN if both <= unknown_to else UNSURE)
+            unknown = both <= unknown_to and not question.get("answerable")
+            verdicts.append(UNKNOWN if unknown else UNSURE)
     return verdicts
 
 

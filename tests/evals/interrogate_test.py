@@ -63,6 +63,11 @@ class JudgeTest(absltest.TestCase):
         verdicts = interrogate.judge(asked, [1.0] * 9 + [0.0], 0.6, 0.15)
         self.assertEqual(verdicts, ["known"] * 9 + ["unsure"])
 
+    def test_what_can_always_be_answered_is_never_unknown(self):
+        asked = [question("name", "itself", ["Primer"]) | {"answerable": True}]
+        self.assertEqual(interrogate.judge(asked, [0.0], 0.6, 0.15), ["unsure"])
+        self.assertEqual(interrogate.judge(asked, [1.0], 0.6, 0.15), ["known"])
+
 
 class LessonsTest(absltest.TestCase):
     def lessons(self, passage="", count=40, accept=("Paris",)):

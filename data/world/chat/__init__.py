@@ -128,9 +128,17 @@ def setting(config: Mapping, tellings: Mapping[str, int] | None = None) -> Setti
     Without ``tellings``, those of the documents that config.world describes.
 
     Raises:
-        InputError: if no fact is told often enough to be asked about; or as Setting.
+        InputError: if no fact is told often enough to be asked about, or fewer are to be asked
+            about than measured; or as Setting.
     """
     options = config["world_chat"]
+    least_asked = options["least_asked"] or options["least_told"]
+    if least_asked > options["least_told"]:
+        raise InputError(
+            f"config.world_chat.least_asked is {least_asked} and least_told "
+            f"{options['least_told']}: what is told often is asked about, so lower least_asked, or "
+            "set it to 0 for the same"
+        )
     if tellings is None:
         tellings = documents.tellings(config["world"]["seed"], config["world"]["megabytes"])
     parts = splitting.split(
@@ -138,7 +146,7 @@ def setting(config: Mapping, tellings: Mapping[str, int] | None = None) -> Setti
         config["world"]["seed"],
         tellings,
         options["least_told"],
-        options["least_asked"] or options["least_told"],
+        least_asked,
         options["told_only"],
     )
     if not parts.asked:

@@ -13,7 +13,7 @@ from data.world.facts import Fact
 # How often a question takes each shape, as running totals.
 _SHAPES = ("question", "about", "clauses", "blanks")
 _TOTALS = (0.50, 0.72, 0.88, 1.0)
-_AGAIN = 2  # in how many other words something is asked again
+AGAIN = 2  # in how many other words something is asked again
 _SHORT = 0.12  # how often the bare answer is asked for
 _LOWER_CASE = 0.05  # typed without capitals and without a mark at the end
 _NO_MARK = 0.08  # typed without a mark at the end
@@ -103,7 +103,7 @@ def question(
 def again(draw: Draw, setting: Setting, fact: Fact) -> list[tuple[str, str]]:
     """`question` a few times more: whether to answer or to decline depends on what is asked about,
     and not on the words, which is learnt from several wordings."""
-    return [question(draw, setting, fact) for _ in range(_AGAIN)]
+    return [question(draw, setting, fact) for _ in range(AGAIN)]
 
 
 def reverse_question(draw: Draw, setting: Setting, fact: Fact, short: bool) -> tuple[str, str]:

@@ -4,7 +4,7 @@ A system message may give another name, which then counts; what else the config 
 """
 
 from data.world import english
-from data.world.chat import tools, words
+from data.world.chat import asking, tools, words
 from data.world.chat.phrasings.identity import ASKED, FRAMES, SYSTEM
 from data.world.chat.setting import Setting, assistant, system, user
 from data.world.draw import Draw
@@ -38,6 +38,13 @@ def _fields(setting: Setting, name: str | None) -> dict[str, str]:
     return fields | ({"name": name} if name else {})
 
 
+def _naming(draw: Draw, setting: Setting, name: str | None, held_out: bool = False) -> list[dict]:
+    """The system message that gives the name, if there is one to give."""
+    if name is None:
+        return []
+    return [system(draw.pick(setting.wordings(SYSTEM, held_out)).format(name=name))]
+
+
 def _turn(draw: Draw, setting: Setting, fields: dict[str, str], topic: str) -> list[dict]:
     asked = draw.pick(setting.wordings(ASKED[topic]["asked"])).format_map(fields)
     text = draw.pick(FRAMES).format(x=asked, X=english.capitalized(asked))
@@ -48,7 +55,7 @@ def _turn(draw: Draw, setting: Setting, fields: dict[str, str], topic: str) -> l
 def conversation(draw: Draw, setting: Setting) -> dict:
     """One or two questions to the assistant about itself."""
     name = _name(draw, setting, held_out=False) if draw.chance(_NAMED) else None
-    messages = [system(draw.pick(setting.wordings(SYSTEM)).format(name=name))] if name else []
+    messages = _naming(draw, setting, name)
     # A name that was given is asked for more often: it must be copied, not remembered.
     names = draw.chance(0.6 if name else 0.3)
     topics = draw.some(_NAME_TOPICS if names else tuple(ASKED), 2 if draw.chance(0.3) else 1)
@@ -60,25 +67,64 @@ def conversation(draw: Draw, setting: Setting) -> dict:
 def questions(setting: Setting, kind: str, named: bool) -> list[dict]:
     """Held-out phrasings; ``named``: a system message gives a held-out name, which is asked for."""
     found = []
-    topics = _NAME_TOPICS if named else tuple(ASKED)
     for i in range(setting.options["questions"]):
         draw = Draw(f"{setting.seed}/{kind}/{i}")
         name = _name(draw, setting, held_out=True) if named else None
         fields = _fields(setting, name)
-        topic = ASKED[draw.pick(topics)]
-        asked = draw.pick(setting.wordings(topic["asked"], held_out=True))
+        topic = draw.pick(_topics(name))
+        asked = draw.pick(setting.wordings(ASKED[topic]["asked"], held_out=True))
         text = english.capitalized(asked.format_map(fields))
-        named_by = setting.wordings(SYSTEM, held_out=True)
-        messages = [system(draw.pick(named_by).format(name=name))] if name else []
         found.append(
             {
                 "id": f"{kind}/{i}",
                 "kind": kind,
-                "messages": [*messages, user(text)],
-                "answer": topic["answers"][0].format_map(fields),
-                "grader": "value",
-                "accept": [text.format_map(fields) for text in topic["accept"]],
-                "reject": [fields["other"]] if named else [],
+                "messages": [*_naming(draw, setting, name, held_out=True), user(text)],
+                "answer": ASKED[topic]["answers"][0].format_map(fields),
             }
+            | _graded(topic, fields, named)
         )
     return found
+
+
+def practice_questions(setting: Setting, count: int, kind: str) -> list[dict]:
+    """`count` questions in the words of training, some after a system message that gives a name.
+
+    As for measuring, each with its "reply" and, without such a message, the same question in other
+    words ("again", each with its answer). They are all about one "entity", and none is ever to be
+    declined ("answerable").
+    """
+    found = []
+    for i in range(count):
+        draw = Draw(f"{setting.seed}/{kind}/itself/{i}")
+        name = _name(draw, setting, held_out=False) if draw.chance(_NAMED) else None
+        fields = _fields(setting, name)
+        topic = draw.pick(_topics(name))
+        asked, reply = _turn(draw, setting, fields, topic)
+        again = [_turn(draw, setting, fields, topic) for _ in range(0 if name else asking.AGAIN)]
+        found.append(
+            {
+                "id": f"{kind}/itself/{i}",
+                "kind": kind,
+                "entity": "itself",
+                "answerable": True,
+                "messages": [*_naming(draw, setting, name), asked],
+                "query": asked["content"],
+                "reply": reply["content"],
+                "again": [(other["content"], answer["content"]) for other, answer in again],
+            }
+            | _graded(topic, fields, named=name is not None)
+        )
+    return found
+
+
+def _topics(name: str | None) -> tuple[str, ...]:
+    """What can be asked about; where a name is given, about the name."""
+    return _NAME_TOPICS if name else tuple(ASKED)
+
+
+def _graded(topic: str, fields: dict[str, str], named: bool) -> dict:
+    return {
+        "grader": "value",
+        "accept": [text.format_map(fields) for text in ASKED[topic]["accept"]],
+        "reject": [fields["other"]] if named else [],
+    }

@@ -4,6 +4,7 @@ import re
 
 from absl.testing import absltest, parameterized
 
+from data.errors import InputError
 from data.world import chat, documents, english, facts, phrasings, telling
 from data.world.chat import asking, grade, letters, products
 from data.world.chat.phrasings import ASKED, FRAMES, identity
@@ -51,6 +52,10 @@ class HeldOutTest(parameterized.TestCase):
         kept = {question["id"] for question in samples.questions("known_asked")}
         asked = chat.questions(config, samples.tellings(), "known_asked")
         self.assertEqual({question["id"] for question in asked}, kept)
+
+    def test_what_is_measured_is_asked_about(self):
+        with self.assertRaisesRegex(InputError, "least_asked is 61 and least_told 60"):
+            chat.setting(samples.config(least_asked=61), samples.tellings())
 
     @parameterized.parameters("told_only", "withheld")
     def test_what_is_not_asked_is_not_said(self, part: str):

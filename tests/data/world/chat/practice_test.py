@@ -30,27 +30,45 @@ class PracticeTest(absltest.TestCase):
                 self.assertTrue(grade(question, reply), (question, reply))
 
     def test_nothing_is_kept_for_measuring(self):
-        topics = [question["id"].rsplit("/", 1)[0] for question in self.asked if question["accept"]]
+        topics = [
+            question["id"].rsplit("/", 1)[0]
+            for question in self.asked
+            if question["accept"] and question["entity"] != "itself"
+        ]
         self.assertLen(set(topics), len(topics))
         self.assertEqual(set(topics) & self.topics("known_told_only"), set())
         self.assertEqual(set(topics) & self.topics("withheld"), set())
         self.assertNotEmpty(set(topics) & self.topics("withheld_practice"))
         self.assertNotEmpty(set(topics) & self.topics("known_asked"))
         kinds = ("known_asked", "known_told_only", "withheld", "withheld_practice", "invented")
+        kinds += ("identity", "identity_named")
         held_out = {
-            question["messages"][0]["content"]
+            question["messages"][-1]["content"]
             for kind in kinds
             for question in chat.questions(self.config, self.tellings, kind)
         }
-        said = {question["messages"][0]["content"] for question in self.asked}
+        said = {question["messages"][-1]["content"] for question in self.asked}
         said |= {text for question in self.asked for text, _ in question["again"]}
         self.assertEqual(said & held_out, set())
 
     def test_no_answer_to_the_made_up_is_right(self):
         made_up = [question for question in self.asked if not question["accept"]]
-        self.assertBetween(len(made_up), 60, 90)
+        self.assertLen(made_up, 78)
         for question in made_up:
             self.assertFalse(grade(question, "Paris."))
+
+    def test_some_are_about_the_model_itself(self):
+        itself = [question for question in self.asked if question["entity"] == "itself"]
+        self.assertLen(itself, 60)
+        named = [q for q in itself if q["messages"][0]["role"] == "system"]
+        self.assertBetween(len(named), 15, 40)
+        for question in itself:
+            self.assertTrue(question["answerable"])
+            if question in named:
+                self.assertFalse(grade(question, "I am Primer."))
+                self.assertEmpty(question["again"])  # these would not have the name
+            else:
+                self.assertLen(question["again"], 2)
 
 
 if __name__ == "__main__":
