@@ -17,10 +17,6 @@ set -euo pipefail
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 venv="$root/.venv"
 
-# On a CPU, XLA allocates what a step computes with anew at every step; glibc then asks the kernel
-# for huge pages, where it would give small ones, one by one. Worth a tenth of the time of training.
-export GLIBC_TUNABLES="${GLIBC_TUNABLES:-glibc.malloc.hugetlb=1}"
-
 say() { printf 'primer: %s\n' "$*" >&2; }
 
 fail() {

@@ -21,6 +21,9 @@ done
 
 prepare_environment requirements.txt
 cd "$root"
+# On a CPU, XLA allocates at every step what it computes with. In huge pages the kernel gives that at
+# once, and not in thousands of small ones: worth a tenth of the time of training.
+export GLIBC_TUNABLES="${GLIBC_TUNABLES:-glibc.malloc.hugetlb=1}"
 command=("$python" -m train.main ${config[@]+"${config[@]}"} "$@")
 say "in $root: $(printf '%q ' "${command[@]}")"
 exec "${command[@]}"

@@ -206,6 +206,14 @@ class StartTest(fake_programs.ScriptTest):
             self.calls()[-1], ["python", "-m", "train.main", "--config=configs/shakespeare.py"]
         )
 
+    def test_huge_pages_are_asked_for_where_nothing_else_is(self):
+        says = 'printf "tunables=%s\\n" "$GLIBC_TUNABLES" >>"$CALLS"\n'
+        self.add("python3", PYTHON + says)
+        self.succeed("launch/laptop.sh")
+        self.assertEqual(self.calls()[-1], ["tunables=glibc.malloc.hugetlb=1"])
+        self.succeed("launch/laptop.sh", GLIBC_TUNABLES="glibc.malloc.check=3")
+        self.assertEqual(self.calls()[-1], ["tunables=glibc.malloc.check=3"])
+
     def test_test_passes_arguments_on_as_they_are(self):
         self.succeed("launch/test.sh", "tests/a b", "-k", "x or y")
         call = self.calls()[-1]

@@ -23,7 +23,7 @@ def small_config():
     config.data.source = "world@0.8,repetitions@0.2"
     config.search.source = "library"
     config.world.megabytes = 0.4
-    config.world_chat.least_told = 8
+    config.world_chat.least_told, config.world_chat.least_asked = 8, 0
     config.world_chat.questions = 4
     config.world_chat.phrasings = 1
     config.world_chat.count = 300
