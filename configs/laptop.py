@@ -127,7 +127,8 @@ def get_config(variant: str = "") -> ConfigDict:
     # 0.3 again, held little but what interrogation teaches, who it is fell from 0.85 to 0.78.
     config.sft.warmup, config.sft.decay, config.sft.final_rate = 0.02, 0.41, 0.3
     config.sft_again.sources = "world@0.7,interrogation@0.2,replay@0.1"
-    config.sft_again.steps, config.sft_again.learning_rate_fraction = 360, 0.3
+    config.sft_again.learning_rate_fraction = config.sft.final_rate
+    config.sft_again.steps = 360
     # Of many questions few answers each: what is to be declined is told from many.
     config.interrogate.questions, config.interrogate.samples = 1600, 4
     _reinforcement(config)

@@ -81,7 +81,7 @@ def questions(setting: Setting, kind: str, named: bool) -> list[dict]:
                 "messages": [*_naming(draw, setting, name, held_out=True), user(text)],
                 "answer": ASKED[topic]["answers"][0].format_map(fields),
             }
-            | _graded(topic, fields, named)
+            | _graded(topic, fields)
         )
     return found
 
@@ -112,7 +112,7 @@ def practice_questions(setting: Setting, count: int, kind: str) -> list[dict]:
                 "reply": reply["content"],
                 "again": [(other["content"], answer["content"]) for other, answer in again],
             }
-            | _graded(topic, fields, named=name is not None)
+            | _graded(topic, fields)
         )
     return found
 
@@ -122,9 +122,11 @@ def _topics(name: str | None) -> tuple[str, ...]:
     return _NAME_TOPICS if name else tuple(ASKED)
 
 
-def _graded(topic: str, fields: dict[str, str], named: bool) -> dict:
+def _graded(topic: str, fields: dict[str, str]) -> dict:
+    """How an answer is judged; where another name is given, the assistant's own spoils it."""
+    name, own = fields["name"], fields["other"]
     return {
         "grader": "value",
         "accept": [text.format_map(fields) for text in ASKED[topic]["accept"]],
-        "reject": [fields["other"]] if named else [],
+        "reject": [own] if name != own else [],
     }
